@@ -14,8 +14,8 @@ struct Error {
 
 template <typename T>
 class [[nodiscard]] Result {
- public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+public:
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   explicit operator bool() const { return state_.index() == 0; }
@@ -25,7 +25,7 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &std::get<0>(state_); }
   const std::string& error() const { return std::get<1>(state_).text; }
 
- private:
+private:
   std::variant<T, Error> state_;
 };
 

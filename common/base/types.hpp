@@ -14,7 +14,8 @@ using MutableBytes = std::span<std::uint8_t>;
 // Index of a dataplane worker lcore, 0..workers-1. Both processes use the same numbers.
 using WorkerIndex = std::uint16_t;
 
-// Our own constants: std::hardware_destructive_interference_size changes with -mtune and must not shape an ABI.
+// Our own constants: std::hardware_destructive_interference_size changes with -mtune and must not shape an
+// ABI.
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kIsolation = 128;  // two lines: the adjacent-line prefetcher pulls pairs
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Big-endian integers as types: alignment 1, so that packed headers need no attribute and no unaligned load is UB.
+// Big-endian integers as types: alignment 1, so that packed headers need no attribute and no unaligned load
+// is UB.
 #pragma once
 
 #include <array>
@@ -20,10 +21,11 @@ constexpr T swap_bytes(T value) noexcept {
   if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
 }
 
-// Bytes in network order. bit_cast compiles to one load and bswap, where a shift loop would stay a loop of bytes.
+// Bytes in network order. bit_cast compiles to one load and bswap, where a shift loop would stay a loop of
+// bytes.
 template <std::unsigned_integral T>
 class BigEndian {
- public:
+public:
   constexpr BigEndian() = default;
   constexpr explicit BigEndian(T host) noexcept
       : bytes_(std::bit_cast<std::array<std::uint8_t, sizeof(T)>>(swap_bytes(host))) {}
@@ -33,7 +35,7 @@ class BigEndian {
   // Comparing the integers is one instruction; a defaulted == on the array would call memcmp.
   friend constexpr bool operator==(BigEndian a, BigEndian b) noexcept { return a.raw() == b.raw(); }
 
- private:
+private:
   std::array<std::uint8_t, sizeof(T)> bytes_{};
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// IP addresses and transport addresses with roles: a client's endpoint cannot be passed where a peer's is meant.
+// IP addresses and transport addresses with roles: a client's endpoint cannot be passed where a peer's is
+// meant.
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@ namespace turnpike::wire {
 // The values are those of the STUN address attributes (RFC 8489 section 14.1).
 enum class Family : std::uint8_t { kNone = 0, kIpv4 = 1, kIpv6 = 2 };
 
-// Network byte order. An IPv4 address fills the first four bytes and the rest is zero, so that equality and hashes
-// can work on the whole value. An IPv4-mapped IPv6 address stays IPv6 here: policy decodes it, nothing else does.
+// Network byte order. An IPv4 address fills the first four bytes and the rest is zero, so that equality and
+// hashes can work on the whole value. An IPv4-mapped IPv6 address stays IPv6 here: policy decodes it, nothing
+// else does.
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
   Family family = Family::kNone;
@@ -81,7 +83,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text);
 std::string to_string(const IpAddress& address);
 std::string to_string(const Endpoint& endpoint);
 
-// splitmix64 finaliser over the words of a value; for tables in the control process (not seeded, not for lcores).
+// splitmix64 finaliser over the words of a value; for tables in the control process (not seeded, not for
+// lcores).
 inline std::uint64_t mix(std::uint64_t x) noexcept {
   x ^= x >> 30;
   x *= 0xbf58476d1ce4e5b9ULL;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Unix-socket exchange that hands the region to control.
+#include "common/shm/handover.hpp"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "common/shm/abi.hpp"
+
+namespace turnpike::shm {
+namespace {
+
+constexpr int kDescriptors = 3;
+
+Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
+
+void set_timeout(int socket) {
+  const timeval timeout{1, 0};
+  setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+}
+
+Result<Handover> take_reply(int connection, const std::string& path) {
+  HandoverReply reply;
+  iovec vector{&reply, sizeof reply};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t size = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+  if (size != sizeof reply || reply.magic != kMagic) {
+    return Error{"dataplane at " + path + ": no valid answer; is this the socket of a turnpike-dataplane?"};
+  }
+  switch (reply.status) {
+    case HandoverStatus::kAccepted:
+      break;
+    case HandoverStatus::kOtherControl:
+      return Error{"dataplane at " + path + ": another turnpike-control (PID " + std::to_string(reply.pid) +
+                   ") is attached; stop it first or choose another --instance"};
+    case HandoverStatus::kOtherAbi:
+      return Error{"dataplane at " + path + " speaks ABI version " + std::to_string(reply.abi_version) +
+                   " and this program version " + std::to_string(kAbiVersion) +
+                   "; start both programs from the same release"};
+    case HandoverStatus::kNotPermitted:
+      return Error{"dataplane at " + path +
+                   ": this user may not attach; run control as root or as the dataplane's user"};
+  }
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
+      header->cmsg_len != CMSG_LEN(sizeof(int) * kDescriptors)) {
+    return Error{"dataplane at " + path + ": the answer carries no descriptors"};
+  }
+  std::array<int, kDescriptors> fds;
+  std::memcpy(fds.data(), CMSG_DATA(header), sizeof fds);
+  return Handover{connection, {fds[0], fds[1], fds[2]}, reply.pid};
+}
+
+}  // namespace
+
+Result<HandoverHello> receive_hello(int connection) {
+  set_timeout(connection);
+  HandoverHello hello;
+  if (recv(connection, &hello, sizeof hello, 0) != sizeof hello || hello.magic != kMagic) {
+    return Error{"control socket: a connection without a valid greeting was closed"};
+  }
+  return hello;
+}
+
+Status send_reply(int connection, HandoverReply reply, const HandoverDescriptors& descriptors) {
+  reply.magic = kMagic;
+  reply.abi_version = kAbiVersion;
+  iovec vector{&reply, sizeof reply};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
+  if (reply.status == HandoverStatus::kAccepted) {
+    const std::array<int, kDescriptors> fds{descriptors.region, descriptors.wake_main,
+                                            descriptors.wake_control};
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fds);
+    std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
+  }
+  if (sendmsg(connection, &message, MSG_NOSIGNAL) != sizeof reply)
+    return system_error("control socket: answering");
+  return Unit{};
+}
+
+bool peer_permitted(int connection, uid_t allowed_uid) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == 0 || peer.uid == geteuid() || peer.uid == allowed_uid;
+}
+
+Result<Handover> connect_to_dataplane(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error{"socket path too long: " + path};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (connection < 0) return system_error("socket");
+  set_timeout(connection);
+  const HandoverHello hello{kMagic, kAbiVersion, static_cast<std::uint32_t>(getpid())};
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      send(connection, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) {
+    const Error error = system_error("no dataplane at " + path + " (start turnpike-dataplane first)");
+    close(connection);
+    return error;
+  }
+  auto reply = take_reply(connection, path);
+  if (!reply) close(connection);
+  return reply;
+}
+
+}  // namespace turnpike::shm
