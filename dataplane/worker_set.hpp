@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What main needs of the workers: set up on the main lcore, run on worker lcores, stop.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/shm/region.hpp"
+#include "dataplane/port/port.hpp"
+
+namespace turnpike::dataplane {
+
+enum class PollMode : std::uint8_t { kAdaptive, kAlways };
+
+struct WorkerSetConfig {
+  const shm::Region* region =
+      nullptr;  // outlives the workers; capacity says how many workers and table slots
+  std::span<const std::unique_ptr<Port>> ports;
+  rte_mempool* mbufs = nullptr;                       // for answers, fragments, control's datagrams
+  std::atomic<std::uint32_t>* main_asleep = nullptr;  // in the region header
+  int wake_main = -1;     // eventfd, written when a worker put a frame into a sleeping main's queue
+  int wake_control = -1;  // eventfd, written when an event was pushed for a sleeping control
+  PollMode poll = PollMode::kAdaptive;
+  std::string software;  // SOFTWARE of Binding answers; empty: none
+};
+
+class Worker;
+
+class WorkerSet {
+public:
+  // Allocates tables and rings; logs nothing. The error names the option that asks for too much.
+  static Result<std::unique_ptr<WorkerSet>> create(const WorkerSetConfig& config);
+  ~WorkerSet();
+
+  // Body of worker lcore `index`: returns after request_stop(). Call through rte_eal_remote_launch.
+  void run(WorkerIndex index) noexcept;
+  void request_stop() noexcept;
+
+  // Main lcore tells the workers that control came or went: requests are only punted while one is attached.
+  void set_control_attached(bool attached) noexcept;
+
+private:
+  WorkerSet() = default;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace turnpike::dataplane
