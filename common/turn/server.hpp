@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/turn/address_policy.hpp"
-#include "common/turn/crypto.hpp"
+#include "common/base/crypto.hpp"
 #include "common/turn/effects.hpp"
 #include "common/turn/users.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/turn/crypto.hpp"
+#include "common/base/crypto.hpp"
 
 namespace turnpike::turn {
 
