@@ -42,9 +42,11 @@ struct LocalAddress {
   std::uint16_t relay_min = 0;      // 0: not a relay address
   std::uint16_t relay_max = 0;      // inclusive
   wire::IpAddress address;
-  std::array<std::uint8_t, 7> reserved{};
+  wire::IpAddress
+      advertised;  // external-ip: what clients know a relay address as; family kNone: `address` itself
+  std::array<std::uint8_t, 6> reserved{};
 };
-static_assert(sizeof(LocalAddress) == 32);
+static_assert(sizeof(LocalAddress) == 48);
 
 // How to reach a neighbour. `port` indexes the region's port records.
 struct NextHop {
