@@ -56,8 +56,9 @@ struct NextHop {
   std::uint16_t mtu = 1500;
   MacAddress source_mac{};
   MacAddress destination_mac{};
-  std::uint8_t resolved = 0;  // 0: drop and count until the fact is repeated with 1
-  std::array<std::uint8_t, 3> reserved{};
+  std::uint16_t outer_vlan = 0;  // 802.1ad service tag in front of `vlan`, 0: none
+  std::uint8_t resolved = 0;     // 0: drop and count until the fact is repeated with 1
+  std::uint8_t reserved = 0;
 };
 static_assert(sizeof(NextHop) == 24);
 
@@ -111,21 +112,24 @@ static_assert(sizeof(RemoveFact) == 16);
 // The way a request came, so that its answer can go back the same way without a route.
 struct LinkPath {
   std::uint16_t port = 0;
-  std::uint16_t vlan = 0;  // 802.1Q VID of the request, 0: untagged
+  std::uint16_t vlan = 0;        // 802.1Q VID of the request, 0: untagged
+  std::uint16_t outer_vlan = 0;  // 802.1ad service tag in front of it, 0: none
+  std::uint16_t reserved = 0;
   MacAddress local_mac{};
   MacAddress remote_mac{};
 };
-static_assert(sizeof(LinkPath) == 16);
+static_assert(sizeof(LinkPath) == 20);
 
 struct SendDatagram {
   wire::Endpoint from;  // one of our listening endpoints
   wire::Endpoint to;
   LinkPath path;
+  std::uint32_t reserved = 0;
   // When first_fact != 0 the datagram is withheld if a fact in first_fact..last_fact was refused.
   std::uint64_t first_fact = 0;
   std::uint64_t last_fact = 0;
 };
-static_assert(sizeof(SendDatagram) == 72);
+static_assert(sizeof(SendDatagram) == 80);
 
 template <typename T>
 concept Body = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;

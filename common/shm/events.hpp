@@ -22,7 +22,7 @@ struct StunRequest {
   wire::Endpoint server;
   LinkPath path;
 };
-static_assert(sizeof(StunRequest) == 56);
+static_assert(sizeof(StunRequest) == 60);
 
 enum class Refusal : std::uint32_t { kTableFull = 1, kInvalid = 2 };
 
