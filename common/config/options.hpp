@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options of one run: command line over configuration file over defaults, every value validated.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/option_table.hpp"
+
+namespace turnpike::config {
+
+std::string_view version();
+
+class Options {
+public:
+  enum class Action : std::uint8_t { kRun, kHelp, kVersion, kPrintConfig, kCheckConfig };
+
+  // Both programs accept and validate every option, so that one configuration serves both; each uses its
+  // part. Of a repeated single value the last one counts; a list on the command line replaces the file's.
+  // `who` only chooses what the help text puts first.
+  static Result<Options> parse(int argc, const char* const* argv, Program who);
+
+  // For --help, --version and --print-config: prints to standard output and returns true, the program then
+  // exits with 0. --check-config is the program's own business after its further checks.
+  bool print_if_asked() const;
+  bool only_check() const { return action_ == Action::kCheckConfig; }
+
+  bool flag(OptionName name) const;
+  const std::string& text(OptionName name) const;
+  std::int64_t number(OptionName name) const;
+  const std::vector<std::string>& list(OptionName name) const { return values_[name.index]; }
+  bool given(OptionName name) const { return given_[name.index]; }
+
+  Action action() const { return action_; }
+  std::string help_text() const;
+  std::string config_text() const;  // as a configuration file, secrets masked
+
+private:
+  friend class OptionsBuilder;
+
+  std::array<std::vector<std::string>, kOptionCount> values_;  // never empty but for lists
+  std::array<bool, kOptionCount> given_{};
+  Action action_ = Action::kRun;
+  Program who_ = Program::kBoth;
+};
+
+// One "key=value" or bare "key" line of a file. Pure, for tests too.
+struct ConfigLine {
+  std::string key;
+  std::string value;
+  bool has_value = false;
+  int line = 0;
+};
+Result<std::vector<ConfigLine>> parse_config_text(std::string_view text, std::string_view file_name);
+
+}  // namespace turnpike::config
