@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures of the system tests: a lab for each module, a relay in it, clients and peers."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent / "pci")]
+
+import stun  # noqa: E402
+from netns import Lab, can_make_namespaces  # noqa: E402
+from relay import Relay  # noqa: E402
+from turn_client import TurnClient  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    reason = "needs root" if os.geteuid() != 0 else "" if can_make_namespaces() else "no network namespaces here"
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = Lab()
+    yield lab
+    lab.down()
+
+
+@pytest.fixture(scope="module")
+def relay(lab):
+    """The usual relay: IPv4 and IPv6 on both sides, users alice:secret and bob:hidden."""
+    relay = Relay(lab)
+    yield relay
+    relay.stop()
+
+
+@pytest.fixture
+def make_client(lab, relay):  # pylint: disable=unused-argument
+    """Makes TURN clients in the client namespace; they are closed (allocations deleted) after the test."""
+    clients = []
+
+    def make(host=Lab.CLIENT, **options):
+        server = (Lab.LISTEN6 if ":" in host else Lab.LISTEN, 3478)
+        clients.append(TurnClient(lab.udp("client", host), server, **options))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        if client.relayed:
+            client.request(stun.REFRESH, [(stun.LIFETIME, bytes(4))], check=False)
+        client.close()
+
+
+@pytest.fixture
+def make_peer(lab):
+    """Makes bound UDP sockets in the peer namespace."""
+    sockets = []
+
+    def make(host=Lab.PEER, port=0):
+        sockets.append(lab.udp("peer", host, port))
+        return sockets[-1]
+
+    yield make
+    for sock in sockets:
+        sock.close()

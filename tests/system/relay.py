@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Our two programs, started by scripts/run in the relay namespace of a lab."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+from netns import ROOT, Lab
+
+PRESET = os.environ.get("TURNPIKE_PRESET", "release")
+SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer)")
+
+PORTS = ("--port", "xdp:s0", "--port", "xdp:s1")
+ADDRESSES = ("--listening-ip", Lab.LISTEN, "--listening-ip", Lab.LISTEN6,
+             "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6)
+USERS = ("--user", "alice:secret", "--user", "bob:hidden", "--realm", "example.org")
+PEERS = ("--allowed-peer-ip", "10.0.0.0/8", "--allowed-peer-ip", "fd00::/8")
+
+
+class Relay:
+    """Started on construction; ready when the constructor returns. stop() demands a clean end."""
+
+    def __init__(self, lab, *options, base=PORTS + ADDRESSES + USERS + PEERS, preset=PRESET):
+        self.lab = lab
+        self.binaries = ROOT / "build" / preset / "bin"
+        self.work = tempfile.TemporaryDirectory(prefix="turnpike-relay-")
+        self.output = pathlib.Path(self.work.name, "stdout")
+        self.errors = pathlib.Path(self.work.name, "stderr")
+        command = [ROOT / "scripts/run", "--no-build", "--preset", preset, *base, *options]
+        with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
+            self.process = lab.start("relay", *command, stdout=output, stderr=errors)
+        self.ready = self._wait_ready(time.monotonic() + 60)
+
+    def _wait_ready(self, deadline):
+        while time.monotonic() < deadline:
+            match = re.search(r"^ready: (turn:\S+)$", self.output.read_text(), re.MULTILINE)
+            if match:
+                return match.group(1)
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.kill()
+        raise AssertionError(f"no ready line:\n{self.log()}")
+
+    def log(self):
+        return self.output.read_text() + self.errors.read_text()
+
+    def ctl(self, *verb):
+        """The answer of `turnpikectl --json VERB`, parsed."""
+        return json.loads(self.lab.run("relay", self.binaries / "turnpikectl", "--json", *verb))
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """Stops by SIGTERM; the programs must end by themselves with code 0 and no sanitizer report."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        log = self.log()
+        print(log)
+        assert code == 0, f"scripts/run gave {code}:\n{log}"
+        assert not SANITIZER.search(log), log
+        self.work.cleanup()

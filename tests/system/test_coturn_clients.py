@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""coturn's own client programs relay through us; no packet is lost, none touches a kernel UDP socket of the relay."""
+
+import contextlib
+import re
+import subprocess
+import time
+
+import pytest
+
+from netns import Lab
+from pcap import Capture
+
+PORT = 3480
+
+
+@contextlib.contextmanager
+def echo_peer(lab, host):
+    """turnutils_peer, listening."""
+    process = lab.start("peer", "turnutils_peer", "-L", host, "-p", PORT, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 5
+        while f":{PORT:04X} " not in lab.run("peer", "cat", "/proc/net/udp", "/proc/net/udp6"):
+            assert time.monotonic() < deadline and process.poll() is None, "turnutils_peer does not listen"
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def call(lab, *options, server=Lab.LISTEN, peer=Lab.PEER, messages=50, timeout=60):
+    """Runs turnutils_uclient to its end; gives (sent, received, lost)."""
+    report = lab.run("client", "turnutils_uclient", "-u", "alice", "-w", "secret", "-r", PORT, "-e", peer,
+                     "-n", messages, "-l", 170, *options, server, timeout=timeout)
+    totals = re.findall(r"tot_send_msgs=(\d+), tot_recv_msgs=(\d+)", report)
+    lost = re.findall(r"Total lost packets (\d+)", report)
+    assert totals and lost, report
+    return int(totals[-1][0]), int(totals[-1][1]), int(lost[-1])
+
+
+METHODS = {"channels": (), "indications": ("-s",)}
+FAMILIES = {
+    "v4": ((), Lab.LISTEN, Lab.PEER, Lab.RELAY),
+    "v6": (("-x",), Lab.LISTEN6, Lab.PEER6, Lab.RELAY6),
+    "v4_client_v6_peer": (("-x",), Lab.LISTEN, Lab.PEER6, Lab.RELAY6),
+    "v6_client_v4_peer": ((), Lab.LISTEN6, Lab.PEER, Lab.RELAY),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_uclient_relays_without_loss(lab, relay, tmp_path, family, method):
+    options, server, peer, relay_ip = FAMILIES[family]
+    with echo_peer(lab, peer):
+        before = lab.udp_counters()
+        with Capture(lab, "peer", "p0", tmp_path / "peer.pcap") as at_peer, \
+                Capture(lab, "client", "c0", tmp_path / "client.pcap") as at_client:
+            sent, received, lost = call(lab, *options, *METHODS[method], server=server, peer=peer)
+        assert (received, lost) == (sent, 0) and sent >= 50
+        assert lab.udp_counters() == before
+    media = at_peer.packets()
+    assert len(media) >= sent
+    for packet in media:
+        assert packet.intact, packet
+        assert packet.source[0] == relay_ip and 49152 <= packet.source[1] <= 65535
+        assert packet.destination in ((peer, PORT), (peer, PORT + 1))  # uclient's RTP and RTCP
+    answers = at_client.packets()
+    assert len(answers) >= received
+    for packet in answers:
+        assert packet.intact, packet
+        assert packet.source == (server, 3478)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_uclient_20_clients(lab, relay, method):
+    with echo_peer(lab, Lab.PEER):
+        before = lab.udp_counters()
+        sent, received, lost = call(lab, "-m", 20, *METHODS[method], messages=100)
+        assert (received, lost) == (sent, 0) and sent >= 2000
+        assert lab.udp_counters() == before
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_c151_hairpin_same_server(lab, relay, method):
+    """Two clients whose peers are each other's relayed address."""
+    before = lab.udp_counters()
+    sent, received, lost = call(lab, "-y", *METHODS[method])
+    assert (received, lost) == (sent, 0) and sent >= 50
+    assert lab.udp_counters() == before
+
+
+def test_uclient_even_port_pair(lab, relay):
+    """C-235 habit_uclient_even_port_pair: RTP and RTCP on a reserved pair of ports is what uclient does by default."""
+    with echo_peer(lab, Lab.PEER):
+        sent, received, lost = call(lab)
+        assert (received, lost) == (sent, 0) and sent >= 50
+
+
+@pytest.mark.parametrize("server,mapped", [(Lab.LISTEN, Lab.CLIENT), (Lab.LISTEN6, Lab.CLIENT6)])
+def test_stunclient_sees_its_address(lab, relay, server, mapped):
+    before = lab.udp_counters()
+    report = lab.run("client", "turnutils_stunclient", server)
+    assert f"{mapped}:" in report.replace("]", ""), report
+    assert lab.udp_counters() == before
