@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the pure TURN server wants done. Effects are facts in the order in which they must happen: a success response
-// comes after the facts that it announces, so a client never hears "bound" before the packet path knows.
+// What the pure TURN server wants done. Effects are facts in the order in which they must happen: a success
+// response comes after the facts that it announces, so a client never hears "bound" before the packet path
+// knows.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -41,14 +41,17 @@ struct SlotId {
   friend bool operator==(const SlotId&, const SlotId&) noexcept = default;
 };
 
-// Facts carry `seq`, numbered 1, 2, 3, ... per worker in the order of emission, and are idempotent.
+// Facts carry `seq`, numbered 1, 2, 3, ... per worker in the order of emission, and are idempotent. A relay
+// or peer address of this server always stands in its own form (RelayAddress::own): a client behind 1:1 NAT
+// names the advertised one, and who writes a Data indication shows the client the advertised one again.
 struct InstallAllocation {
   std::uint64_t seq = 0;
   SlotId allocation;
   FiveTuple five_tuple;
-  RelayEndpoint relay_v4;  // family kNone when there is none; the same fact with one of them gone removes that family
+  RelayEndpoint
+      relay_v4;  // family kNone when there is none; the same fact with one of them gone removes that family
   RelayEndpoint relay_v6;
-  Time deadline{};
+  Time deadline{};  // of the family that lives longer; the other one's end comes as a fact without it
 };
 struct RemoveAllocation {  // takes its permissions and channels with it
   std::uint64_t seq = 0;
@@ -89,8 +92,9 @@ struct Payload {
   std::uint32_t size = 0;
 };
 
-// A STUN message for the client. When first_fact != 0 it may leave only after the facts first_fact..last_fact of
-// `worker` were applied; if one of them was refused, it must not leave at all (Server::on_refused answers instead).
+// A STUN message for the client. When first_fact != 0 it may leave only after the facts first_fact..last_fact
+// of `worker` were applied; if one of them was refused, it must not leave at all (Server::on_refused answers
+// instead).
 struct SendReply {
   FiveTuple to;
   WorkerIndex worker = 0;
@@ -98,7 +102,8 @@ struct SendReply {
   std::uint64_t last_fact = 0;
   Payload message;
 };
-// Media of clients whose bytes pass through the server (stream transports): payload out of the relayed address.
+// Media of clients whose bytes pass through the server (stream transports): payload out of the relayed
+// address.
 struct RelayToPeer {
   SlotId allocation;
   RelayEndpoint relay;
@@ -113,26 +118,35 @@ struct RelayToClient {
   Payload message;
 };
 
-using Effect = std::variant<InstallAllocation, RemoveAllocation, InstallPermission, RemovePermission, InstallChannel,
-                            RemoveChannel, SendReply, RelayToPeer, RelayToClient>;
+using Effect = std::variant<InstallAllocation, RemoveAllocation, InstallPermission, RemovePermission,
+                            InstallChannel, RemoveChannel, SendReply, RelayToPeer, RelayToClient>;
 
 // Reused by the caller from call to call; clear() keeps the memory.
 class Effects {
- public:
+public:
   void clear() {
     list_.clear();
     bytes_.clear();
   }
   void push(Effect effect) { list_.push_back(std::move(effect)); }
   Payload append(Bytes bytes) {
-    const Payload payload{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(bytes.size())};
+    const Payload payload{static_cast<std::uint32_t>(bytes_.size()),
+                          static_cast<std::uint32_t>(bytes.size())};
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return payload;
+  }
+  // A header, what follows it, and zero bytes of padding.
+  Payload append(Bytes header, Bytes body, std::size_t padding) {
+    Payload payload = append(header);
+    bytes_.insert(bytes_.end(), body.begin(), body.end());
+    bytes_.resize(bytes_.size() + padding);
+    payload.size = static_cast<std::uint32_t>(bytes_.size() - payload.offset);
     return payload;
   }
   Bytes bytes(Payload payload) const { return Bytes(bytes_).subspan(payload.offset, payload.size); }
   const std::vector<Effect>& list() const { return list_; }
 
- private:
+private:
   std::vector<Effect> list_;
   std::vector<std::uint8_t> bytes_;
 };

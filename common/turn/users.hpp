@@ -17,7 +17,7 @@ struct UserKeys {
 };
 
 class Users {
- public:
+public:
   virtual ~Users() = default;
   // The pointers stay valid until the caller of Server::handle_client gets control back.
   virtual const UserKeys* find(std::string_view name) const = 0;

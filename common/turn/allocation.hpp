@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The records behind an allocation: itself, its permissions, its channels. They live in slots of one worker
+// and refer to each other by index.
+#pragma once
+
+#include "common/stun/attributes.hpp"
+#include "common/turn/effects.hpp"
+#include "common/turn/port_pool.hpp"
+#include "common/turn/timer_wheel.hpp"
+#include "common/turn/user_table.hpp"
+
+namespace turnpike::turn {
+
+inline constexpr std::uint32_t kNoIndex = 0xFFFFFFFF;
+
+// What is dead at `now`: a deadline is the first moment without the thing.
+inline bool has_passed(Time deadline, Time now) { return deadline <= now; }
+
+struct Permission {  // RFC 8656 section 9: of one IP address, ports do not count
+  IpAddress peer;    // inside form
+  Time deadline{};
+  std::uint32_t allocation = kNoIndex;
+  std::uint32_t next = kNoIndex;  // of the same allocation
+  TimerNode timer;
+};
+
+struct Channel {      // RFC 8656 section 12
+  PeerEndpoint peer;  // inside form
+  std::uint16_t number = 0;
+  Time deadline{};
+  std::uint32_t allocation = kNoIndex;
+  std::uint32_t next = kNoIndex;
+  TimerNode timer;
+};
+
+// One relayed transport address. Each family of a dual allocation has its own time-to-expiry (RFC 8656
+// section 8.2).
+struct RelayLeg {
+  RelayEndpoint own;  // family kNone: there is none (any more)
+  RelayPort port;
+  Time deadline{};
+
+  bool present() const { return own.address.family != Family::kNone; }
+};
+
+struct AddressFailure {  // RFC 8656 section 7.2 item 9: the family that a dual request did not get
+  Family family = Family::kNone;
+  stun::ErrorCode error{};
+};
+
+struct Allocation {
+  SlotId id;
+  FiveTuple five_tuple;
+  RelayLeg legs[2];  // IPv4, IPv6
+  UserTable::User* user = nullptr;
+  stun::TransactionId created_by{};
+  stun::TransactionId latest{};                   // the latest request with facts, to know its repetition
+  std::uint64_t latest_fact = 0;                  // and the last of those
+  Time nonce_announced = -std::chrono::hours(1);  // when this client was last told a successor of its nonce
+  stun::ReservationToken reservation{};
+  bool has_reservation = false;
+  AddressFailure failure;
+  std::uint16_t permission_count = 0;
+  std::uint16_t channel_count = 0;
+  std::uint32_t first_permission = kNoIndex;
+  std::uint32_t first_channel = kNoIndex;
+  TimerNode timer;
+
+  RelayLeg& leg(Family family) { return legs[family == Family::kIpv6 ? 1 : 0]; }
+  const RelayLeg& leg(Family family) const { return legs[family == Family::kIpv6 ? 1 : 0]; }
+  Time deadline() const {  // of the longer-lived leg
+    Time latest_deadline{};
+    for (const RelayLeg& each : legs) {
+      if (each.present() && each.deadline > latest_deadline) latest_deadline = each.deadline;
+    }
+    return latest_deadline;
+  }
+};
+
+}  // namespace turnpike::turn

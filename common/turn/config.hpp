@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the operator decides about the TURN server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/time.hpp"
+#include "common/turn/address_policy.hpp"
+#include "common/turn/effects.hpp"
+#include "common/turn/own_addresses.hpp"
+
+namespace turnpike::turn {
+
+struct Config {
+  std::string realm;
+  std::string software;      // empty: no SOFTWARE attribute
+  bool authenticate = true;  // lt-cred-mech; false is no-auth
+  WorkerIndex workers = 1;
+  std::vector<RelayAddress> relay_addresses;
+  std::uint16_t min_port = 49152;
+  std::uint16_t max_port = 65535;
+  std::vector<ServerEndpoint> service_endpoints;  // listening and admin endpoints: never a peer
+  AddressPolicy policy;
+  seconds default_lifetime{600};
+  seconds max_lifetime{3600};
+  seconds permission_lifetime{300};
+  seconds channel_lifetime{600};
+  seconds nonce_lifetime{600};
+  seconds port_rest{10};  // before a freed relay port is given out again
+  seconds reservation_hold{30};
+  std::uint32_t max_allocations =
+      16384;  // the next three: slots of each worker, as the dataplane preallocated them
+  std::uint32_t max_permissions = 65536;
+  std::uint32_t max_channels = 32768;
+  std::uint32_t max_permissions_per_allocation = 256;
+  std::uint32_t max_channels_per_allocation = 256;
+  std::uint32_t user_quota = 0;             // allocations per user, 0 = unlimited
+  std::uint32_t max_pending_facts = 65536;  // of one worker; requests are dropped while it is that far behind
+  std::uint32_t max_reservations = 16384;
+  std::uint32_t max_remembered_deletions = 65536;  // for repeated Refresh requests with lifetime 0
+  bool rfc5766_channels = false;                   // accept 0x5000-0x7FFF
+  bool channel_permission_follows_channel = false;
+};
+
+}  // namespace turnpike::turn

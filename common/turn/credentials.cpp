@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The ladder, one function a rung.
+#include "common/turn/credentials.hpp"
+
+#include <algorithm>
+
+#include "common/base/constant_time.hpp"
+#include "common/turn/response.hpp"
+
+namespace turnpike::turn {
+
+namespace {
+
+using stun::Attribute;
+using stun::ErrorCode;
+using stun::IntegrityKind;
+using stun::MessageView;
+using stun::PasswordAlgorithm;
+
+// Old nonces stay good for this long after the client was told a new one: its other requests are on the way.
+constexpr Time kNonceGrace = seconds(60);
+
+std::optional<std::string_view> text(const MessageView& message, Attribute attribute) {
+  const auto value = message.find(attribute);
+  return value ? stun::decode_text(*value) : std::nullopt;
+}
+
+// A3. Nothing: inconsistent. What the cookie says decides whether the list was offered with this nonce;
+// whoever removes or shortens it on the way (bid-down, RFC 8489 section 9.2.1) is found out here.
+std::optional<PasswordAlgorithm> chosen_algorithm(const MessageView& message, NonceFeatures features) {
+  const auto list = message.find(Attribute::kPasswordAlgorithms);
+  const auto choice = message.find(Attribute::kPasswordAlgorithm);
+  if (!features
+           .password_algorithms) {  // not offered: what the client says has no meaning, except a plain choice
+    const auto algorithm = choice ? stun::decode_password_algorithm(*choice) : std::nullopt;
+    return algorithm == PasswordAlgorithm::kSha256 ? PasswordAlgorithm::kSha256 : PasswordAlgorithm::kMd5;
+  }
+  if (!list && !choice) return PasswordAlgorithm::kMd5;
+  if (!list || !choice) return std::nullopt;
+  if (!std::equal(list->begin(), list->end(), kOfferedAlgorithmsValue.begin(),
+                  kOfferedAlgorithmsValue.end())) {
+    return std::nullopt;
+  }
+  const auto algorithm = stun::decode_password_algorithm(*choice);
+  if (!algorithm) return std::nullopt;
+  const bool offered =
+      std::find(kOfferedAlgorithms.begin(), kOfferedAlgorithms.end(), *algorithm) != kOfferedAlgorithms.end();
+  return offered ? algorithm : std::nullopt;
+}
+
+struct Lookup {
+  const UserKeys* keys = nullptr;
+  bool contradiction = false;  // USERNAME and USERHASH name different users
+};
+
+Lookup find_user(const Service& service, const MessageView& message) {
+  Lookup result;
+  if (const auto username = text(message, Attribute::kUsername)) result.keys = service.users.find(*username);
+  const auto hash_value = message.find(Attribute::kUserhash);
+  if (!hash_value) return result;
+  const auto hash = stun::decode_userhash(*hash_value);
+  const UserKeys* by_hash = hash ? service.users.find_by_hash(*hash) : nullptr;
+  if (message.has(Attribute::kUsername)) {
+    result.contradiction = (result.keys == nullptr) != (by_hash == nullptr) ||
+                           (result.keys != nullptr && result.keys->name != by_hash->name);
+  } else {
+    result.keys = by_hash;
+  }
+  return result;
+}
+
+void set_key(ReplyContext& reply, Bytes key) {
+  reply.key_size = static_cast<std::uint8_t>(key.size());
+  std::copy(key.begin(), key.end(), reply.key.begin());
+}
+
+// The response's integrity follows the request: SHA-256 when it named an algorithm and used that attribute.
+IntegrityKind response_integrity(const MessageView& message) {
+  const bool named =
+      message.has(Attribute::kPasswordAlgorithm) || message.has(Attribute::kPasswordAlgorithms);
+  return named && message.integrity_sha256_offset() != 0 ? IntegrityKind::kSha256 : IntegrityKind::kSha1;
+}
+
+// Firefox deletes its allocation with one request that it never repeats, and libwebrtc answers a 438 to it
+// with a plain Refresh: any genuine nonce will do there, or the allocation would linger.
+bool deletes(const MessageView& message) {
+  if (message.method() != stun::Method::kRefresh) return false;
+  const auto value = message.find(Attribute::kLifetime);
+  return value && stun::decode_lifetime(*value) == 0u;
+}
+
+bool is_stale(Service& service, Request& request, Time age) {
+  if (age <= service.config.nonce_lifetime || deletes(request.message)) return false;
+  Allocation* allocation = service.sessions.find(request.from, request.step);
+  if (allocation == nullptr) return true;
+  if (request.step.now - allocation->nonce_announced <= kNonceGrace) return false;
+  allocation->nonce_announced = request.step.now;
+  return true;
+}
+
+}  // namespace
+
+std::optional<ErrorCode> authenticate(Service& service, Request& request) {
+  const MessageView& message = request.message;
+  if (!message.has_integrity()) return ErrorCode::kUnauthenticated;  // A1
+
+  const auto realm = text(message, Attribute::kRealm);  // A2
+  const auto nonce = text(message, Attribute::kNonce);
+  const bool named = message.has(Attribute::kUsername) || message.has(Attribute::kUserhash);
+  if (!named || !realm || !nonce) return ErrorCode::kBadRequest;
+
+  const auto genuine = service.nonces.check(request.from, *nonce, request.step.now);
+  if (!genuine) return ErrorCode::kStaleNonce;
+
+  const auto algorithm = chosen_algorithm(message, genuine->features);  // A3
+  if (!algorithm) return ErrorCode::kBadRequest;
+
+  const Lookup lookup = find_user(service, message);  // A4
+  if (lookup.contradiction) return ErrorCode::kBadRequest;
+  if (lookup.keys == nullptr || *realm != service.config.realm) return ErrorCode::kUnauthenticated;
+
+  const bool sha256 = *algorithm == PasswordAlgorithm::kSha256;  // A5
+  if (sha256 && !lookup.keys->sha256) return ErrorCode::kUnauthenticated;
+  const Bytes key = sha256 ? Bytes(*lookup.keys->sha256) : Bytes(lookup.keys->md5);
+  if (!stun::verify_integrity(service.crypto, message, key)) return ErrorCode::kUnauthenticated;
+
+  if (is_stale(service, request, genuine->age)) return ErrorCode::kStaleNonce;  // A6
+
+  request.user = lookup.keys->name;
+  request.reply.integrity = response_integrity(message);
+  set_key(request.reply, key);
+  return std::nullopt;
+}
+
+}  // namespace turnpike::turn

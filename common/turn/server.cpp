@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The way of a message through the server: what is it, may it, then the method.
+#include "common/turn/server.hpp"
+
+#include "common/stun/demux.hpp"
+#include "common/turn/credentials.hpp"
+#include "common/turn/media.hpp"
+#include "common/turn/requests/requests.hpp"
+
+namespace turnpike::turn {
+
+namespace {
+
+using stun::MessageClass;
+using stun::MessageView;
+using stun::Method;
+using stun::ParseError;
+
+void count_parse_error(ServerCounters& counters, ParseError error) {
+  switch (error) {
+    case ParseError::kNone:
+      return;
+    case ParseError::kTooShort:
+      ++counters.dropped_short;
+      return;
+    case ParseError::kNotStun:
+      ++counters.dropped_first_byte;
+      return;
+    case ParseError::kBadCookie:
+      ++counters.dropped_cookie;
+      return;
+    case ParseError::kBadLength:
+      ++counters.dropped_length;
+      return;
+    case ParseError::kAttributeOverrun:
+      ++counters.dropped_attributes;
+      return;
+    case ParseError::kFingerprintNotLast:
+    case ParseError::kBadFingerprint:
+      ++counters.dropped_fingerprint;
+      return;
+  }
+}
+
+void count_request(ServerCounters& counters, Method method) {
+  switch (method) {
+    case Method::kBinding:
+      ++counters.requests_binding;
+      return;
+    case Method::kAllocate:
+      ++counters.requests_allocate;
+      return;
+    case Method::kRefresh:
+      ++counters.requests_refresh;
+      return;
+    case Method::kCreatePermission:
+      ++counters.requests_create_permission;
+      return;
+    case Method::kChannelBind:
+      ++counters.requests_channel_bind;
+      return;
+    default:
+      return;
+  }
+}
+
+// CHANGE-REQUEST without a flag asks for nothing: old test tools send it to every server.
+bool is_idle_change_request(const MessageView& message, std::uint16_t code) {
+  if (code != static_cast<std::uint16_t>(stun::Attribute::kChangeRequest)) return false;
+  const auto value = message.find(stun::Attribute::kChangeRequest);
+  return value && stun::decode_u32(*value) == 0u;
+}
+
+// RFC 8489 section 6.3.1. False: a 420 went out.
+bool passes_unknown_attributes(Service& service, const Request& request) {
+  std::array<std::uint16_t, MessageView::kMaxUnknown> unknown;
+  std::size_t count = 0;
+  for (const std::uint16_t code : request.message.unknown_required()) {
+    if (!is_idle_change_request(request.message, code)) unknown[count++] = code;
+  }
+  if (count == 0) return true;
+  send_unknown_attributes(service, request, {unknown.data(), count});
+  return false;
+}
+
+bool is_duplicate_in_flight(Service& service, const Request& request, const Allocation& allocation) {
+  return allocation.latest == request.reply.transaction &&
+         allocation.latest_fact > service.sessions.log(allocation.id.worker).applied();
+}
+
+// Attributes other than integrity and FINGERPRINT behind the integrity have no effect; pion's client puts
+// some there.
+void count_attributes_after_integrity(Service& service, const MessageView& message) {
+  std::size_t end = message.bytes().size() - (message.has_fingerprint() ? 8 : 0);
+  for (const std::size_t offset : {message.integrity_offset(), message.integrity_sha256_offset()}) {
+    if (offset == 0) continue;
+    const std::size_t after =
+        offset + stun::kAttributeHeaderSize + stun::padded_size(message.value_at(offset).size());
+    const bool sha256_follows = after == message.integrity_sha256_offset();
+    if (after == end || sha256_follows) continue;
+    ++service.counters.attributes_after_integrity;
+    return;
+  }
+}
+
+// The ladder of an authenticated method.
+void serve_turn(Service& service, Request& request) {
+  if (service.config.authenticate) {
+    if (const auto error = authenticate(service, request)) {
+      if (*error == stun::ErrorCode::kBadRequest) return send_error(service, request, *error);
+      return send_challenge(service, request, *error);
+    }
+    count_attributes_after_integrity(service, request.message);
+  }
+  if (!passes_unknown_attributes(service, request)) return;
+  const Method method = request.reply.method;
+  if (method == Method::kRefresh && repeat_deletion(service, request)) return;
+
+  Allocation* allocation = service.sessions.find(request.from, request.step);
+  if (allocation == nullptr) {
+    if (method == Method::kAllocate) return serve_allocate(service, request, nullptr);
+    return send_error(service, request, stun::ErrorCode::kAllocationMismatch);
+  }
+  request.reply.worker = allocation->id.worker;
+  if (allocation->user->name != request.user) {
+    return send_error(service, request, stun::ErrorCode::kWrongCredentials);
+  }
+  if (is_duplicate_in_flight(service, request, *allocation)) {
+    ++service.counters.duplicates_in_flight;
+    return;
+  }
+  switch (method) {
+    case Method::kAllocate:
+      return serve_allocate(service, request, allocation);
+    case Method::kRefresh:
+      return serve_refresh(service, request, *allocation);
+    case Method::kCreatePermission:
+      return serve_create_permission(service, request, *allocation);
+    case Method::kChannelBind:
+      return serve_channel_bind(service, request, *allocation);
+    default:  // is_accepted() lets no other method come here
+      return;
+  }
+}
+
+void serve_request(Service& service, const FiveTuple& from, WorkerIndex worker, const MessageView& message,
+                   Step& step) {
+  count_request(service.counters, message.method());
+  Request request{from, message, step, {}, {}};
+  request.reply.to = from;
+  request.reply.worker = worker;
+  request.reply.method = message.method();
+  request.reply.fingerprint = message.has_fingerprint();
+  std::copy_n(message.transaction_id().begin(), stun::kTransactionIdSize, request.reply.transaction.begin());
+  if (message.method() == Method::kBinding) {
+    if (passes_unknown_attributes(service, request)) serve_binding(service, request);
+    return;
+  }
+  if (service.sessions.log(worker).pending_count() >= service.config.max_pending_facts) {
+    ++service.counters.dropped_worker_behind;
+    return;
+  }
+  serve_turn(service, request);
+}
+
+void handle_stun(Service& service, const FiveTuple& from, WorkerIndex worker, Bytes bytes, Step& step) {
+  MessageView message;
+  const ParseError error = MessageView::parse(bytes, message);
+  if (error != ParseError::kNone) return count_parse_error(service.counters, error);
+  const MessageClass message_class = message.message_class();
+  if (message_class == MessageClass::kSuccess || message_class == MessageClass::kError) {
+    ++service.counters.dropped_response;
+    return;
+  }
+  if (!stun::is_accepted(message.method(), message_class)) {
+    ++service.counters.dropped_method;
+    return;
+  }
+  if (message_class == MessageClass::kRequest) return serve_request(service, from, worker, message, step);
+  if (message.method() == Method::kSend) return relay_send_indication(service, from, message, step);
+  ++service.counters.indications_binding;  // it has done its work: the NAT saw it
+}
+
+}  // namespace
+
+struct Server::State {
+  Service service;
+};
+
+Server::Server(Config config, Crypto& crypto, const Users& users)
+    : state_(new State{Service(std::move(config), crypto, users)}) {}
+
+Server::~Server() = default;
+
+void Server::handle_client(const FiveTuple& from, WorkerIndex worker, Bytes message, Time now,
+                           Effects& effects) {
+  Service& service = state_->service;
+  Step step{now, effects};
+  if (message.empty() || worker >= service.config.workers) {
+    ++service.counters.dropped_first_byte;
+    return;
+  }
+  switch (stun::classify_first_byte(message[0])) {
+    case stun::FirstByte::kStun:
+      return handle_stun(service, from, worker, message, step);
+    case stun::FirstByte::kChannelData:
+      return relay_channel_data(service, from, message, step);
+    case stun::FirstByte::kCompatChannel:
+      if (service.config.rfc5766_channels) return relay_channel_data(service, from, message, step);
+      break;
+    case stun::FirstByte::kDtls:
+    case stun::FirstByte::kDrop:
+      break;
+  }
+  ++service.counters.dropped_first_byte;
+}
+
+void Server::handle_peer(const RelayEndpoint& relay, const PeerEndpoint& peer, Bytes payload, Time now,
+                         Effects& effects) {
+  Step step{now, effects};
+  relay_peer_data(state_->service, relay, peer, payload, step);
+}
+
+Time Server::next_timeout() const { return state_->service.sessions.next_timeout(); }
+
+void Server::on_timeout(Time now, Effects& effects) {
+  Step step{now, effects};
+  state_->service.sessions.expire(step);
+  state_->service.reservations.expire(now);
+}
+
+void Server::on_applied(WorkerIndex worker, std::uint64_t seq, Time now) {
+  state_->service.sessions.confirm(worker, seq, now);
+}
+
+void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects) {
+  Service& service = state_->service;
+  if (worker >= service.config.workers) return;
+  Step step{now, effects};
+  FactLog& log = service.sessions.log(worker);
+  const PendingFact* found = log.find(seq);
+  if (found == nullptr) {
+    ++service.counters.facts_refused_unknown;
+    return;
+  }
+  ++service.counters.facts_refused;
+  const PendingFact fact = *found;
+  WaitingReply* waiting = log.waiting_for(seq);
+  if (waiting != nullptr && !waiting->refused) {
+    waiting->refused = true;
+    const WaitingReply answer = *waiting;
+    service.sessions.undo(worker, answer.facts, step);
+    service.counters.count_error(stun::ErrorCode::kInsufficientCapacity);
+    Response response(service, answer.reply, MessageClass::kError);
+    response.writer().add_error(stun::ErrorCode::kInsufficientCapacity);
+    response.send(effects);
+  }
+  if (fact.kind != FactKind::kRestated) {
+    if (waiting == nullptr) service.sessions.undo(worker, {seq, seq}, step);
+  } else if (waiting == nullptr || fact.object == ObjectKind::kAllocation) {
+    service.sessions.give_up(worker, fact, step);
+  }
+}
+
+void Server::set_draining(bool draining) { state_->service.draining = draining; }
+
+std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
+
+const ServerCounters& Server::counters() const { return state_->service.counters; }
+
+void Server::for_each_session(const std::function<void(const SessionView&)>& visit) const {
+  const Service& service = state_->service;
+  const auto outside = [&](const Endpoint& endpoint) { return service.own.outside(endpoint); };
+  service.sessions.for_each([&](const Allocation& allocation) {
+    SessionView view;
+    view.allocation = allocation.id;
+    view.five_tuple = allocation.five_tuple;
+    view.user = allocation.user->name;
+    view.relay_v4 = RelayEndpoint(outside(allocation.legs[0].own));
+    view.relay_v6 = RelayEndpoint(outside(allocation.legs[1].own));
+    view.deadline = allocation.deadline();
+    service.sessions.for_each_permission(allocation, [&](const Permission& permission) {
+      view.peers.push_back({PeerEndpoint(outside({permission.peer, 0, 0})), 0, permission.deadline});
+    });
+    service.sessions.for_each_channel(allocation, [&](const Channel& channel) {
+      view.peers.push_back({PeerEndpoint(outside(channel.peer)), channel.number, channel.deadline});
+    });
+    visit(view);
+  });
+}
+
+void Server::remove(SlotId allocation, Effects& effects) {
+  Service& service = state_->service;
+  if (Allocation* found = service.sessions.find(allocation)) {
+    service.sessions.remove(*found, effects);
+    ++service.counters.allocations_deleted;
+  }
+}
+
+}  // namespace turnpike::turn

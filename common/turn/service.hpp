@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts of the server together, and one request on its way through them.
+#pragma once
+
+#include "common/turn/config.hpp"
+#include "common/turn/deletion_memory.hpp"
+#include "common/turn/nonce.hpp"
+#include "common/turn/random_source.hpp"
+#include "common/turn/reply_context.hpp"
+#include "common/turn/reservations.hpp"
+#include "common/turn/server_counters.hpp"
+#include "common/turn/sessions.hpp"
+#include "common/turn/users.hpp"
+
+namespace turnpike::turn {
+
+struct Service {
+  Service(Config configuration, Crypto& cryptography, const Users& user_keys)
+      : config(std::move(configuration)),
+        crypto(cryptography),
+        users(user_keys),
+        random(cryptography),
+        own(config.relay_addresses, PortRange{config.min_port, config.max_port}, config.service_endpoints),
+        nonces(cryptography),
+        sessions(config, random, counters),
+        reservations(sessions.ports(), random, config.reservation_hold, config.max_reservations),
+        deletions(random.value<std::uint64_t>(), config.max_remembered_deletions) {}
+
+  const Config config;
+  Crypto& crypto;
+  const Users& users;
+  ServerCounters counters;
+  RandomSource random;
+  OwnAddresses own;
+  NonceKeys nonces;
+  Sessions sessions;
+  Reservations reservations;
+  DeletionMemory deletions;
+  bool draining = false;
+};
+
+struct Request {
+  const FiveTuple& from;
+  const stun::MessageView& message;
+  Step& step;
+  ReplyContext reply;
+  std::string_view user;  // set by authentication
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All allocations with their permissions and channels, and the facts that follow from every change of them.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "common/turn/config.hpp"
+#include "common/turn/fact_log.hpp"
+#include "common/turn/flat_index.hpp"
+#include "common/turn/server_counters.hpp"
+#include "common/turn/slot_pool.hpp"
+
+namespace turnpike::turn {
+
+// One call into the server: its time, and where its effects go.
+struct Step {
+  Time now;
+  Effects& effects;
+};
+
+struct NewAllocation {
+  FiveTuple five_tuple;
+  WorkerIndex worker = 0;
+  std::string_view user;
+  stun::TransactionId transaction{};
+  std::optional<RelayPort>
+      ports[2];  // IPv4, IPv6; taken from the pool, and owned by the allocation from here on
+  Time deadline{};
+  AddressFailure failure;
+  std::optional<stun::ReservationToken> reservation;
+};
+
+class Sessions {
+public:
+  Sessions(const Config& config, RandomSource& random, ServerCounters& counters);
+
+  PortPool& ports() { return ports_; }
+  const PortPool& ports() const { return ports_; }
+  const UserTable& users() const { return users_; }
+  FactLog& log(WorkerIndex worker) { return workers_[worker].log; }
+  std::size_t count() const { return by_client_.size(); }
+
+  // Allocations. find() removes what has run out on its way; pointers are good until the next removal.
+  Allocation* find(const FiveTuple& client, Step& step);
+  Allocation* find(const RelayEndpoint& relay, Time now);
+  Allocation* find(SlotId id);
+  bool has_room(WorkerIndex worker) const { return workers_[worker].allocations.available() > 0; }
+  Allocation& create(const NewAllocation& spec, Step& step);  // has_room() was true
+  void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, Step& step);
+  void remove_family(Allocation& allocation, Family family,
+                     Effects& effects);  // the last one: removes it all
+  void remove(Allocation& allocation, Effects& effects);
+
+  // Permissions and channels. The peer is in its inside form, of a family that the allocation has.
+  Permission* find_permission(const Allocation& allocation, const IpAddress& peer, Time now);
+  Channel* find_channel(const Allocation& allocation, std::uint16_t number, Time now);
+  Channel* find_channel(const Allocation& allocation, const PeerEndpoint& peer, Time now);
+  bool has_room_for_permissions(const Allocation& allocation, std::size_t more);
+  bool has_room_for_channel(const Allocation& allocation);
+  // Makes or refreshes, and restates the peer's channels; there was room.
+  void permit(Allocation& allocation, const IpAddress& peer, Time deadline, Step& step);
+  void bind(Allocation& allocation, std::uint16_t number, const PeerEndpoint& peer, Step& step);
+  // Removes what has run out, so that its slots, numbers and addresses are free for this request.
+  void expire_peers(Allocation& allocation, Step& step);
+
+  // Takes the facts of a request back, last first.
+  void undo(WorkerIndex worker, const FactSpan& facts, Step& step);
+  // A restated object that the worker refused: the worker's state is unknown, so it goes.
+  void give_up(WorkerIndex worker, const PendingFact& fact, Step& step);
+  void confirm(WorkerIndex worker, std::uint64_t seq, Time now);
+
+  Time next_timeout() const { return wheel_.next(); }
+  void expire(Step& step);
+
+  void for_each(const std::function<void(const Allocation&)>& visit) const;
+  void for_each_permission(const Allocation& allocation,
+                           const std::function<void(const Permission&)>& visit) const;
+  void for_each_channel(const Allocation& allocation, const std::function<void(const Channel&)>& visit) const;
+
+  TimerNode& timer_node(TimerRef ref);  // for the wheel
+
+private:
+  struct Worker {
+    explicit Worker(const Config& config)
+        : allocations(config.max_allocations),
+          permissions(config.max_permissions),
+          channels(config.max_channels) {}
+    SlotPool<Allocation> allocations;
+    SlotPool<Permission> permissions;
+    SlotPool<Channel> channels;
+    FactLog log;
+  };
+
+  static TimerRef timer(ObjectKind kind, WorkerIndex worker, std::uint32_t index) {
+    return static_cast<TimerRef>(kind) << 48 | static_cast<TimerRef>(worker) << 32 | index;
+  }
+  Worker& worker(const Allocation& allocation) { return workers_[allocation.id.worker]; }
+  std::uint64_t relay_hash(const RelayEndpoint& relay) const { return wire::hash_value(relay, seed_); }
+
+  bool expire_legs(Allocation& allocation, Step& step);  // true: the allocation is gone
+  void set_timer(const Allocation& allocation);
+  void retire_leg(Allocation& allocation, RelayLeg& leg);
+  void remove_permission(Allocation& allocation, std::uint32_t index, Effects& effects);
+  void remove_channel(Allocation& allocation, std::uint32_t index, Effects& effects);
+  void detach_permission(Allocation& allocation, std::uint32_t index);
+  void detach_channel(Allocation& allocation, std::uint32_t index);
+  void expire_one(TimerRef ref, Step& step);
+  void undo_one(WorkerIndex worker, const PendingFact& fact, Step& step);
+  void undo_allocation(Allocation& allocation, const PendingFact& fact, Step& step);
+  void undo_permission(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
+  void undo_channel(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
+
+  void install(Allocation& allocation, PendingFact fact, Effects& effects);
+  void install_permission(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
+  void install_channel(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
+  std::uint32_t touch_permission(Allocation& allocation, const IpAddress& peer, Time deadline,
+                                 Effects& effects);
+  void restate_channels(Allocation& allocation, const IpAddress& peer, Effects& effects,
+                        std::uint32_t except = kNoIndex);
+
+  const Config& config_;
+  ServerCounters& counters_;
+  std::uint64_t seed_;
+  PortPool ports_;
+  UserTable users_;
+  std::deque<Worker> workers_;  // never moved
+  FlatIndex by_client_;
+  FlatIndex by_relay_;
+  TimerWheel<Sessions> wheel_;
+};
+
+}  // namespace turnpike::turn
