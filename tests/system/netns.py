@@ -76,6 +76,15 @@ class Lab:
     def start(self, role, *command, **options):
         return subprocess.Popen(self.command(role, *command), stdin=subprocess.DEVNULL, **options)
 
+    def pids(self, role):
+        """Whatever runs in a namespace: command lines by PID."""
+        listed = subprocess.run(["ip", "netns", "pids", self.namespace(role)], check=True, capture_output=True, text=True)
+        found = {}
+        for pid in map(int, listed.stdout.split()):
+            with contextlib.suppress(FileNotFoundError):
+                found[pid] = pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
+        return found
+
     def udp(self, role, host, port=0, timeout=2.0):
         """A bound UDP socket in a namespace."""
         with inside(self.namespace(role)):

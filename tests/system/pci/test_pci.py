@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""PCI ports for real: a QEMU guest with an e1000 and a virtio NIC behind an IOMMU, both bound to vfio-pci.
+
+Client and peer are on the host's taps; relay and kernel twins are in the guest, on hugepages.
+"""
+
+import re
+import shlex
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from coturn import call, echo_peer
+from guest import Guest, GuestError
+from netns import ROOT, Lab, inside
+from pcap import Capture
+from relay import ADDRESSES, PEERS, PRESET, USERS
+import stun
+from turn_client import Arrival, TurnClient
+
+IMAGE = ROOT / "build/system/pci"
+PROGRAMS = ("turnpike-dataplane", "turnpike-control", "turnpikectl")
+# kind, tap (renamed to the lab's device), role, MAC, addresses of the kernel twin, addresses of the host's end
+NICS = (
+    ("e1000", "c0", "client", "02:00:00:00:01:01", (f"{Lab.LISTEN}/24", f"{Lab.LISTEN6}/64"),
+     (f"{Lab.CLIENT}/24", f"{Lab.CLIENT6}/64")),
+    ("virtio", "p0", "peer", "02:00:00:00:02:01", (f"{Lab.RELAY}/24", f"{Lab.RELAY6}/64"),
+     (f"{Lab.PEER}/24", f"{Lab.PEER6}/64")),
+)
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """The lab's three namespaces; the guest's taps take the place of its cables."""
+    lab = Lab()
+    lab.run("relay", "ip", "link", "delete", "s0")
+    lab.run("relay", "ip", "link", "delete", "s1")
+    yield lab
+    lab.down()
+
+
+@pytest.fixture(scope="module")
+def guest(lab):
+    """A guest whose NICs are bound to vfio-pci, with hugepages; its cables end in the client and peer namespaces."""
+    binaries = [ROOT / "build" / PRESET / "bin" / program for program in PROGRAMS]
+    subprocess.run([ROOT / "tests/system/pci/make-initramfs", IMAGE, *binaries], check=True, timeout=300)
+    guest = Guest(lab.namespace("relay"), IMAGE, [(kind, device, mac) for kind, device, _, mac, _, _ in NICS])
+    try:
+        for _, device, role, _, _, addresses in NICS:
+            lab.run("relay", "ip", "link", "set", device, "netns", lab.namespace(role))
+            lab.run(role, "ip", "link", "set", device, "up")
+            for address in addresses:
+                lab.run(role, "ip", "address", "add", address, "dev", device, *(["nodad"] if ":" in address else []))
+        guest.addresses = guest.bind_vfio(len(NICS))
+        yield guest
+    finally:
+        guest.stop()
+
+
+@pytest.fixture(scope="module")
+def relay(guest):
+    """Both programs in the guest, its kernel twins with addresses."""
+    options = [*ADDRESSES, *USERS, *PEERS, "--workers", "1"]
+    for address in guest.addresses:
+        options += ["--port", f"pci:{address}"]
+    options = shlex.join(options)
+    try:
+        guest.run(f"turnpike-dataplane {options} >/tmp/dataplane.log 2>&1 & echo $! >/tmp/dataplane.pid")
+        for _, _, _, mac, addresses, _ in NICS:
+            twin = guest.wait_for(f"basename $(dirname $(grep -l {mac} /sys/class/net/*/address))", 30).strip()
+            guest.run(f"ip link set {twin} up")
+            for address in addresses:
+                guest.run(f"ip address add {address} dev {twin}")
+        guest.run(f"turnpike-control {options} >/tmp/control.log 2>&1 & echo $! >/tmp/control.pid")
+        guest.wait_for("grep '^ready: ' /tmp/control.log", 30)
+    except GuestError as error:
+        raise AssertionError(f"{error}\n{logs(guest)}") from error
+    yield guest
+    print(logs(guest))
+    for program in ("control", "dataplane"):
+        guest.run(f"kill $(cat /tmp/{program}.pid)")
+        guest.wait_for(f"! kill -0 $(cat /tmp/{program}.pid) 2>/dev/null", 20)
+
+
+def logs(guest):
+    return guest.run("head -n 200 /tmp/dataplane.log /tmp/control.log", check=False)
+
+
+FAMILIES = {
+    "v4": (Lab.CLIENT, Lab.LISTEN, Lab.PEER, stun.IPV4),
+    "v6": (Lab.CLIENT6, Lab.LISTEN6, Lab.PEER6, stun.IPV6),
+    "v4_to_v6": (Lab.CLIENT, Lab.LISTEN, Lab.PEER6, stun.IPV6),
+}
+
+
+def test_ports_are_driven_by_vfio_with_iommu(relay):
+    """Every NIC's IOMMU group is open, and the dataplane's packet memory is hugepages."""
+    pid = relay.run("cat /tmp/dataplane.pid").strip()
+    files = relay.run(f"ls -l /proc/{pid}/fd")
+    for address in relay.addresses:
+        group = relay.run(f"basename $(readlink /sys/bus/pci/devices/{address}/iommu_group)").strip()
+        assert re.search(rf"/dev/vfio/{group}\n", files), files
+    assert "/dev/hugepages/" in relay.run(f"cat /proc/{pid}/maps") or "hugetlb" in relay.run(f"cat /proc/{pid}/smaps")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pci_relays_a_call(lab, relay, tmp_path, family):
+    client_ip, server, peer_ip, number = FAMILIES[family]
+    client, peer = TurnClient(lab.udp("client", client_ip), (server, 3478)), lab.udp("peer", peer_ip)
+    relayed = client.allocate(family=number)
+    target = peer.getsockname()[:2]
+    payloads = [bytes([length & 0xFF]) * length for length in (0, 1, 18, 100, 1200, 1400)]
+    with Capture(lab, "peer", "p0", tmp_path / "peer.pcap") as at_peer, \
+            Capture(lab, "client", "c0", tmp_path / "client.pcap") as at_client:
+        client.permit(peer_ip)
+        for payload in payloads[:-1]:  # the longest does not fit the link with an indication around it
+            client.send(target, payload)
+            assert peer.recvfrom(2000)[0] == payload
+            peer.sendto(payload, relayed)
+            assert client.receive() == Arrival("data", target, payload)
+        client.bind(0x4000, target)
+        for payload in payloads:
+            client.send_channel(0x4000, payload)
+            assert peer.recvfrom(2000)[0] == payload
+            peer.sendto(payload, relayed)
+            assert client.receive() == Arrival("channel", 0x4000, payload)
+    arrived = at_peer.packets() + at_client.packets()
+    assert len(arrived) >= 4 * len(payloads) - 2 and all(packet.intact for packet in arrived), arrived
+    assert client.refresh(0) == 0
+    client.close()
+    peer.close()
+
+
+@pytest.mark.parametrize("method", [(), ("-s",)])
+def test_pci_uclient(lab, relay, method):
+    with echo_peer(lab, Lab.PEER):
+        sent, received, lost = call(lab, *method)
+    assert (received, lost) == (sent, 0) and sent >= 50
+
+
+def test_pci_stunclient(lab, relay):
+    assert f"{Lab.CLIENT}:" in lab.run("client", "turnutils_stunclient", Lab.LISTEN)
+
+
+@pytest.mark.parametrize("host", [Lab.LISTEN, Lab.LISTEN6])
+def test_pci_tcp_to_listening_address_reaches_the_kernel(lab, relay, host):
+    relay.run("mkdir -p /tmp/www && seq 100000 >/tmp/www/numbers && (netstat -ltn | grep -q :3478 || httpd -p 3478 -h /tmp/www)")
+    wanted = "".join(f"{number}\n" for number in range(1, 100001)).encode()
+    with inside(lab.namespace("client")):
+        url = f"http://[{host}]:3478/numbers" if ":" in host else f"http://{host}:3478/numbers"
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
+            assert answer.read() == wanted
+
+
+@pytest.mark.parametrize("role,device,host,mac", [
+    ("client", "c0", Lab.LISTEN, NICS[0][3]), ("client", "c0", Lab.LISTEN6, NICS[0][3]),
+    ("peer", "p0", Lab.RELAY, NICS[1][3]), ("peer", "p0", Lab.RELAY6, NICS[1][3]),
+])
+def test_pci_arp_nd_and_ping_answered(lab, relay, role, device, host, mac):
+    lab.run(role, "ip", "neigh", "flush", "dev", device)
+    report = lab.run(role, "ping", "-n", "-c", 3, "-i", "0.2", "-W", 5, host)
+    assert " 0% packet loss" in report, report
+    assert mac in lab.run(role, "ip", "neigh", "show", host, "dev", device)
+
+
+def test_pci_other_udp_reaches_the_kernel(lab, relay):
+    """A port outside the relay range is not ours: the guest's kernel says that it is closed."""
+    sock = lab.udp("peer", Lab.PEER)
+    sock.connect((Lab.RELAY, 999))
+    sock.send(b"?")
+    with pytest.raises(ConnectionRefusedError):
+        sock.recv(10)
+    sock.close()
+
+
+def test_pci_counters_live(lab, relay):
+    """turnpikectl in the guest sees a session and its packets."""
+    client, peer = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478)), lab.udp("peer", Lab.PEER)
+    client.allocate()
+    client.bind(0x4000, peer.getsockname())
+    for _ in range(10):
+        client.send_channel(0x4000, b"counted")
+        peer.recv(100)
+    time.sleep(0.5)
+    report = relay.run("turnpikectl sessions")
+    assert f"{Lab.CLIENT}:{client.socket.getsockname()[1]}" in report, report
+    client.refresh(0)
+    client.close()
+    peer.close()
