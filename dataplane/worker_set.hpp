@@ -9,6 +9,7 @@
 
 #include "common/base/result.hpp"
 #include "common/shm/region.hpp"
+#include "dataplane/clock.hpp"
 #include "dataplane/port/port.hpp"
 
 namespace turnpike::dataplane {
@@ -21,8 +22,9 @@ struct WorkerSetConfig {
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;                       // for answers, fragments, control's datagrams
   std::atomic<std::uint32_t>* main_asleep = nullptr;  // in the region header
-  int wake_main = -1;     // eventfd, written when a worker put a frame into a sleeping main's queue
-  int wake_control = -1;  // eventfd, written when an event was pushed for a sleeping control
+  int wake_main = -1;            // eventfd, written when a worker put a frame into a sleeping main's queue
+  int wake_control = -1;         // eventfd, written when an event was pushed for a sleeping control
+  const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
   std::string software;  // SOFTWARE of Binding answers; empty: none
 };
@@ -45,6 +47,7 @@ public:
 private:
   WorkerSet() = default;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<rte_ring*> rings_;  // between workers
 };
 
 }  // namespace turnpike::dataplane

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Builds the finished part of an outgoing header from two endpoints of one family.
+#pragma once
+
+#include "common/wire/endpoint.hpp"
+#include "dataplane/flow.hpp"
+
+namespace turnpike::dataplane {
+
+// Fills header, pseudo_sum and source_port of `flow`; deadline, allocation, next hop and channel are the
+// caller's. False when the families differ.
+bool make_header(const wire::Endpoint& from, const wire::Endpoint& to, Flow& flow) noexcept;
+
+}  // namespace turnpike::dataplane

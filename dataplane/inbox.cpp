@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Applies commands to the worker's tables and reports what it had to refuse.
+#include "dataplane/inbox.hpp"
+
+#include <optional>
+
+#include "common/base/steering.hpp"
+#include "dataplane/stages/stages.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+using shm::Command;
+using shm::Counter;
+
+// The body as T; nothing when it has another size.
+template <shm::Body T>
+std::optional<T> body_as(const shm::Message& message) noexcept {
+  if (message.header.body_size != sizeof(T)) return std::nullopt;
+  T body;
+  std::memcpy(&body, message.storage.data(), sizeof body);
+  return body;
+}
+
+bool sane_family(const wire::IpAddress& address, bool none_allowed) noexcept {
+  return address.is_v4() || address.is_v6() || (none_allowed && address.family == wire::Family::kNone);
+}
+
+void refuse(Lcore& lcore, std::uint64_t seq, Applied why) noexcept {
+  lcore.refused_seq = seq;
+  lcore.count(Counter::k_facts_refused);
+  if (why == Applied::kInvalid) lcore.count(Counter::k_commands_invalid);
+  const shm::FactRefused body{why == Applied::kTableFull ? shm::Refusal::kTableFull : shm::Refusal::kInvalid,
+                              0};
+  if (!lcore.events.push(static_cast<std::uint16_t>(shm::Event::kFactRefused), seq,
+                         Bytes(reinterpret_cast<const std::uint8_t*>(&body), sizeof body))) {
+    lcore.count_drops(shm::DropReason::k_event_ring_full, 1);
+  }
+  lcore.events_pushed = true;
+}
+
+void clear_counters(Lcore& lcore, std::uint32_t allocation) noexcept {
+  shm::AllocationCounters& counters = lcore.region->allocation(lcore.index, allocation);
+  for (auto* counter : {&counters.to_peer_packets, &counters.to_peer_bytes, &counters.to_client_packets,
+                        &counters.to_client_bytes}) {
+    counter->store(0, std::memory_order_relaxed);
+  }
+}
+
+bool set_local_address(Lcore& lcore, const shm::LocalAddress& fact) noexcept {
+  if (!sane_family(fact.address, true) || !sane_family(fact.advertised, true)) return false;
+  if (!lcore.locals.set(fact)) return false;
+  // One relay range for all addresses of a worker set; the owner of each of its ports
+  // (common/base/steering.hpp).
+  if (fact.relay_min != 0) {
+    for (std::uint32_t port = fact.relay_min; port <= fact.relay_max; ++port) {
+      lcore.port_owner[port] = static_cast<std::uint8_t>(
+          owner_of_port(static_cast<std::uint16_t>(port), lcore.workers, fact.relay_min, fact.relay_max));
+    }
+  }
+  return true;
+}
+
+template <typename Fact>
+void install(Lcore& lcore, const shm::Message& message) noexcept {
+  const auto fact = body_as<Fact>(message);
+  const Applied result = fact ? lcore.tables->install(*fact, lcore.locals) : Applied::kInvalid;
+  if (result != Applied::kDone) return refuse(lcore, message.header.seq, result);
+  lcore.count(Counter::k_facts_applied);
+}
+
+void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
+  const auto fact = body_as<shm::AllocationFact>(message);
+  const bool fresh = fact && lcore.tables->generation(fact->allocation.index) != fact->allocation.generation;
+  install<shm::AllocationFact>(lcore, message);
+  if (fresh && lcore.tables->generation(fact->allocation.index) == fact->allocation.generation) {
+    clear_counters(lcore, fact->allocation.index);
+  }
+}
+
+bool remove(Lcore& lcore, Command kind, const shm::Message& message) noexcept {
+  const auto fact = body_as<shm::RemoveFact>(message);
+  if (!fact) return false;
+  if (kind == Command::kRemoveAllocation) lcore.tables->remove_allocation(fact->removed);
+  if (kind == Command::kRemovePermission) lcore.tables->remove_permission(fact->removed);
+  if (kind == Command::kRemoveChannel) lcore.tables->remove_channel(fact->removed);
+  lcore.count(Counter::k_facts_applied);
+  return true;
+}
+
+bool send_datagram(Lcore& lcore, const shm::Message& message) noexcept {
+  if (message.header.body_size < sizeof(shm::SendDatagram)) return false;
+  shm::SendDatagram request;
+  std::memcpy(&request, message.storage.data(), sizeof request);
+  inject(lcore, request, message.body().subspan(sizeof request));
+  return true;
+}
+
+bool apply(Lcore& lcore, const shm::Message& message) noexcept {
+  const auto kind = static_cast<Command>(message.header.kind);
+  switch (kind) {
+    case Command::kReset:
+      lcore.tables->clear();
+      lcore.locals.clear();
+      lcore.next_hops.clear();
+      return true;
+    case Command::kSetLocalAddress: {
+      const auto fact = body_as<shm::LocalAddress>(message);
+      return fact && set_local_address(lcore, *fact);
+    }
+    case Command::kSetNextHop: {
+      const auto fact = body_as<shm::NextHop>(message);
+      return fact && lcore.next_hops.set(*fact, lcore.ports.size());
+    }
+    case Command::kInstallAllocation:
+      install_allocation(lcore, message);
+      return true;
+    case Command::kInstallPermission:
+      install<shm::PermissionFact>(lcore, message);
+      return true;
+    case Command::kInstallChannel:
+      install<shm::ChannelFact>(lcore, message);
+      return true;
+    case Command::kRemoveAllocation:
+    case Command::kRemovePermission:
+    case Command::kRemoveChannel:
+      return remove(lcore, kind, message);
+    case Command::kSendDatagram:
+      return send_datagram(lcore, message);
+    case Command::kInvalid:
+    case Command::kCount:
+      return false;
+  }
+  return false;  // a number outside the enum
+}
+
+}  // namespace
+
+std::uint32_t drain_inbox(Lcore& lcore) noexcept {
+  std::uint32_t taken = 0;
+  for (; taken < kCommandsPerPass; ++taken) {
+    const shm::PopResult result = lcore.commands.pop(*lcore.message);
+    if (result == shm::PopResult::kEmpty) break;
+    if (result == shm::PopResult::kCorrupt || !apply(lcore, *lcore.message)) {
+      lcore.count(Counter::k_commands_invalid);
+      if (result == shm::PopResult::kCorrupt) continue;
+    }
+    if (lcore.message->header.seq != 0) lcore.applied_seq = lcore.message->header.seq;
+  }
+  // W1: after the tables, so that control may reuse what these facts removed.
+  if (taken != 0) lcore.published->applied_seq.store(lcore.applied_seq, std::memory_order_release);
+  return taken;
+}
+
+}  // namespace turnpike::dataplane

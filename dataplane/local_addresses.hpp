@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Our own addresses by their bytes: is this packet for us, and on which side? A small open-addressed table,
+// because every packet asks (one probe as a rule; a dozen addresses fit L1).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "common/shm/commands.hpp"
+#include "dataplane/flow.hpp"
+
+namespace turnpike::dataplane {
+
+class LocalAddresses {
+public:
+  struct Entry {
+    wire::IpAddress address;
+    std::uint16_t index = kNoLocal;  // kNoLocal: free
+    std::uint16_t listener_port = 0;
+    std::uint16_t relay_min = 0;
+    std::uint16_t relay_max = 0;
+    wire::IpAddress advertised;
+
+    bool is_relay_port(std::uint16_t port) const noexcept {
+      return relay_min != 0 && port >= relay_min && port <= relay_max;
+    }
+  };
+
+  // Inbox only. False: the fact is invalid (index out of range, address already known under another index).
+  bool set(const shm::LocalAddress& fact) noexcept {
+    if (fact.index >= shm::kMaxLocalAddresses || fact.relay_min > fact.relay_max) return false;
+    facts_[fact.index] = fact;
+    return rebuild();
+  }
+  void clear() noexcept {
+    facts_.fill({});
+    rebuild();
+  }
+
+  // nullptr: not our address.
+  const Entry* find(const wire::IpAddress& address) const noexcept {
+    for (std::uint32_t at = hash(address);; ++at) {
+      const Entry& entry = slots_[at & kMask];
+      if (entry.index == kNoLocal) return nullptr;
+      if (std::memcmp(&entry.address, &address, sizeof address) == 0) return &entry;
+    }
+  }
+  // An address that clients know as one of our relay addresses (external-ip), as we own it; any other as it
+  // is.
+  const wire::IpAddress& own_form(const wire::IpAddress& address) const noexcept {
+    for (std::uint16_t i = 0; i < advertised_count_; ++i) {
+      const shm::LocalAddress& fact = facts_[advertised_[i]];
+      if (fact.advertised == address) return fact.address;
+    }
+    return address;
+  }
+  std::span<const shm::LocalAddress> facts() const noexcept { return facts_; }
+
+private:
+  static constexpr std::uint32_t kSlots = 1024;  // four times the addresses: probes end soon
+  static constexpr std::uint32_t kMask = kSlots - 1;
+
+  static std::uint32_t hash(const wire::IpAddress& address) noexcept {
+    std::uint64_t low;
+    std::uint64_t high;
+    std::memcpy(&low, address.bytes.data(), 8);
+    std::memcpy(&high, address.bytes.data() + 8, 8);
+    return static_cast<std::uint32_t>(((low ^ (high * 3)) * 0x9e3779b97f4a7c15ULL) >> 54);
+  }
+  bool rebuild() noexcept {
+    bool unique = true;
+    advertised_count_ = 0;
+    slots_.fill({});
+    for (const shm::LocalAddress& fact : facts_) {
+      if (fact.address.family == wire::Family::kNone) continue;
+      if (find(fact.address) != nullptr) {
+        unique = false;
+        continue;
+      }
+      if (fact.advertised.family != wire::Family::kNone && fact.advertised != fact.address) {
+        advertised_[advertised_count_++] = fact.index;
+      }
+      std::uint32_t at = hash(fact.address);
+      while (slots_[at & kMask].index != kNoLocal) ++at;
+      slots_[at & kMask] = {fact.address,   fact.index,     fact.listener_port,
+                            fact.relay_min, fact.relay_max, fact.advertised};
+    }
+    return unique;
+  }
+
+  std::array<shm::LocalAddress, shm::kMaxLocalAddresses> facts_{};
+  std::array<Entry, kSlots> slots_{};
+  std::uint16_t advertised_count_ = 0;
+  std::array<std::uint16_t, shm::kMaxLocalAddresses> advertised_{};
+};
+
+}  // namespace turnpike::dataplane

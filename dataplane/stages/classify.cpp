@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// L2 to L4, once: proves every length, finds out which side a packet came from, and what is not for us.
+#include <rte_prefetch.h>
+
+#include "common/stun/demux.hpp"
+#include "common/wire/ethernet.hpp"
+#include "common/wire/icmp.hpp"
+#include "dataplane/rewrite.hpp"
+#include "dataplane/stages/stages.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+using shm::DropReason;
+using wire::Ipv4Header;
+using wire::Ipv6Header;
+
+// The IP header after its checks.
+struct NetworkLayer {
+  std::uint8_t* transport = nullptr;  // what follows the IP header and its options
+  std::uint32_t transport_size = 0;
+  std::uint8_t protocol = 0;
+  bool fragment = false;
+  wire::IpAddress source;
+  wire::IpAddress destination;
+};
+
+// RFC 1122 section 3.2.1.3, RFC 4291 section 2.7: these are never the source of a datagram that we could
+// answer.
+bool invalid_source(const wire::IpAddress& address) noexcept {
+  const std::uint8_t* bytes = address.bytes.data();
+  if (address.is_v4()) return bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224;
+  if (bytes[0] == 0xFF) return true;
+  static constexpr std::uint8_t kZeros[15] = {};
+  if (std::memcmp(bytes, kZeros, 15) == 0 && bytes[15] <= 1) return true;                // :: and ::1
+  return std::memcmp(bytes, kZeros, 10) == 0 && bytes[10] == 0xFF && bytes[11] == 0xFF;  // ::ffff:a.b.c.d
+}
+
+// RFC 791. The reason, or kCount when all is well.
+DropReason parse_ipv4(const rte_mbuf* mbuf, std::uint8_t* at, std::uint32_t available, Packet& packet,
+                      NetworkLayer& layer) noexcept {
+  if (available < sizeof(Ipv4Header)) return DropReason::k_ipv4_malformed;
+  const auto& ip = *reinterpret_cast<const Ipv4Header*>(at);
+  const std::size_t header = ip.header_size();
+  const std::size_t total = ip.total_length.host();
+  if (ip.version() != 4 || header < sizeof(Ipv4Header) || total < header || total > available) {
+    return DropReason::k_ipv4_malformed;
+  }
+  const std::uint64_t nic = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+  if (nic == RTE_MBUF_F_RX_IP_CKSUM_BAD) return DropReason::k_ipv4_checksum;
+  if (nic != RTE_MBUF_F_RX_IP_CKSUM_GOOD && wire::sum(Bytes(at, header)).fold() != 0xFFFF) {
+    return DropReason::k_ipv4_checksum;
+  }
+  packet.v4 = true;
+  packet.traffic_class = ip.traffic_class;
+  packet.ttl = ip.ttl;
+  packet.dont_fragment = ip.dont_fragment();
+  packet.addresses = wire::udp_pseudo_sum(ip, 0);
+  layer = {at + header,
+           static_cast<std::uint32_t>(total - header),
+           ip.protocol,
+           ip.is_fragment(),
+           wire::IpAddress::v4_bytes(at + offsetof(Ipv4Header, source)),
+           wire::IpAddress::v4_bytes(at + offsetof(Ipv4Header, destination))};
+  return DropReason::kCount;
+}
+
+// RFC 8200. Of the extension headers only Fragment is followed: nothing that relays media sends another.
+DropReason parse_ipv6(std::uint8_t* at, std::uint32_t available, Packet& packet,
+                      NetworkLayer& layer) noexcept {
+  if (available < sizeof(Ipv6Header)) return DropReason::k_ipv6_malformed;
+  const auto& ip = *reinterpret_cast<const Ipv6Header*>(at);
+  const std::size_t size = ip.payload_length.host();
+  if (ip.version() != 6 || size > available - sizeof(Ipv6Header)) return DropReason::k_ipv6_malformed;
+  packet.v4 = false;
+  packet.traffic_class = ip.traffic_class();
+  packet.ttl = ip.hop_limit;
+  packet.dont_fragment = false;
+  packet.addresses = wire::udp_pseudo_sum(ip, 0);
+  layer = {at + sizeof(Ipv6Header),
+           static_cast<std::uint32_t>(size),
+           ip.next_header,
+           ip.next_header == wire::kNextHeaderFragment,
+           wire::IpAddress::v6_bytes(ip.source.data()),
+           wire::IpAddress::v6_bytes(ip.destination.data())};
+  return DropReason::kCount;
+}
+
+bool is_icmp_error(const NetworkLayer& layer, bool v4) noexcept {
+  if (layer.transport_size < sizeof(wire::IcmpHeader)) return false;
+  const std::uint8_t type = layer.transport[0];
+  if (v4) return layer.protocol == wire::kProtocolIcmp && wire::is_icmpv4_error(type);
+  return layer.protocol == wire::kNextHeaderIcmpv6 && wire::is_icmpv6_error(type);
+}
+
+void not_ours(Lcore& lcore, const Packet& packet) noexcept {
+  if (packet.hairpin) return lcore.drop(packet.mbuf, DropReason::k_peer_is_service);
+  to_host(lcore, packet.mbuf, DropReason::k_no_host_path);
+}
+
+// RFC 7983: what kind of message a client sent.
+void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
+  if (packet.payload_size == 0) return lcore.drop(packet.mbuf, DropReason::k_first_byte_reserved);
+  switch (stun::classify_first_byte(packet.payload[0])) {
+    case stun::FirstByte::kChannelData:
+    case stun::FirstByte::kCompatChannel:  // bound by control only when the RFC 5766 range is switched on
+      ++batch.count;
+      return batch.client_channel.push(packet);
+    case stun::FirstByte::kStun:
+      ++batch.count;
+      return batch.client_stun.push(packet);
+    case stun::FirstByte::kDtls:
+      return to_host(lcore, packet.mbuf, DropReason::k_dtls_not_served);
+    case stun::FirstByte::kDrop:
+      return lcore.drop(packet.mbuf, DropReason::k_first_byte_reserved);
+  }
+}
+
+// Whether another worker owns this packet's client or relay port; then it has been handed over.
+bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
+  if (lcore.workers == 1) return false;
+  const WorkerIndex owner =
+      to_relay ? lcore.port_owner[packet.key.local_port] : owner_of_client(packet, lcore.workers);
+  if (owner == lcore.index || owner >= lcore.workers) return false;
+  hand_over(lcore, packet, owner);
+  return true;
+}
+
+void classify_udp(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer& layer) noexcept {
+  if (layer.transport_size < sizeof(wire::UdpHeader))
+    return lcore.drop(packet.mbuf, DropReason::k_udp_malformed);
+  const auto& udp = *reinterpret_cast<const wire::UdpHeader*>(layer.transport);
+  const std::uint16_t destination = udp.destination_port.host();
+  const bool to_relay = packet.local->is_relay_port(destination);
+  if (!to_relay && (destination != packet.local->listener_port || destination == 0))
+    return not_ours(lcore, packet);
+  const std::uint16_t size = udp.length.host();
+  if (size < sizeof(wire::UdpHeader) || size > layer.transport_size) {
+    return lcore.drop(packet.mbuf, DropReason::k_udp_malformed);
+  }
+  if (udp.checksum == wire::Be16() && !packet.v4) {
+    return lcore.drop(packet.mbuf, DropReason::k_udp_checksum_zero_ipv6);  // RFC 8200 section 8.1
+  }
+  if (udp.source_port == wire::Be16()) return lcore.drop(packet.mbuf, DropReason::k_source_port_zero);
+  if (invalid_source(layer.source)) return lcore.drop(packet.mbuf, DropReason::k_ip_source_invalid);
+  packet.payload = layer.transport + sizeof(wire::UdpHeader);
+  packet.payload_size = static_cast<std::uint16_t>(size - sizeof(wire::UdpHeader));
+  packet.checksum = udp.checksum;
+  packet.key.remote = layer.source.bytes;
+  packet.key.remote_port = udp.source_port.host();
+  packet.key.local = packet.local->index;
+  packet.key.local_port = destination;
+  if (handed_over(lcore, packet, to_relay)) return;
+  // RFC 8656 section 11.3: nothing is demultiplexed on a relayed address.
+  if (!to_relay) return packet.hairpin ? not_ours(lcore, packet) : sort_client(lcore, batch, packet);
+  if (packet.ttl <= 1) return lcore.drop(packet.mbuf, DropReason::k_ttl_expired);
+  ++batch.count;
+  batch.peer.push(packet);
+}
+
+void classify_ip(Lcore& lcore, Batch& batch, Packet& packet, std::uint8_t* at,
+                 std::uint32_t available) noexcept;
+
+// A piece of a datagram: the whole one goes on when its last piece has come. RFC 8656 section 13 (alternate
+// behaviour): the TURN header must be read, so fragments are put together here, within bounds.
+void reassemble(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer& layer) noexcept {
+  const std::uint8_t protocol = packet.v4                  ? layer.protocol
+                                : layer.transport_size > 0 ? layer.transport[0]
+                                                           : 0;
+  if (protocol != wire::kProtocolUdp) return not_ours(lcore, packet);
+  rte_mbuf* whole = lcore.reassembly->add(lcore, packet);
+  if (whole == nullptr) return;  // kept until the rest arrives, or dropped with its reason
+  classify_link(lcore, batch, whole, true);
+}
+
+// `packet.mbuf`, `hairpin` and `fragmented` are set; `at` starts the IP header, `available` bytes of it are
+// there.
+void classify_ip(Lcore& lcore, Batch& batch, Packet& packet, std::uint8_t* at,
+                 std::uint32_t available) noexcept {
+  NetworkLayer layer;
+  packet.ip = at;
+  const DropReason reason = packet.v4 ? parse_ipv4(packet.mbuf, at, available, packet, layer)
+                                      : parse_ipv6(at, available, packet, layer);
+  if (reason != DropReason::kCount) return lcore.drop(packet.mbuf, reason);
+  packet.local = lcore.locals.find(layer.destination);
+  if (packet.local == nullptr) return not_ours(lcore, packet);
+  if (layer.fragment) return reassemble(lcore, batch, packet, layer);
+  if (layer.protocol == wire::kProtocolUdp) return classify_udp(lcore, batch, packet, layer);
+  if (packet.hairpin || !is_icmp_error(layer, packet.v4)) return not_ours(lcore, packet);
+  packet.payload = layer.transport;
+  packet.payload_size = static_cast<std::uint16_t>(layer.transport_size);
+  ++batch.count;
+  batch.icmp.push(packet);
+}
+
+}  // namespace
+
+void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) noexcept {
+  if (mbuf->nb_segs != 1 && rte_pktmbuf_linearize(mbuf) != 0) return lcore.drop(mbuf, DropReason::k_no_mbuf);
+  Packet& packet = batch.packets[batch.count];  // a slot is used up only when its packet enters a group
+  packet.mbuf = mbuf;
+  packet.hairpin = false;
+  packet.fragmented = fragmented;
+  auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  std::uint32_t available = mbuf->data_len;
+  std::uint32_t header = sizeof(wire::EthernetHeader);
+  if (available < header) return lcore.drop(mbuf, DropReason::k_ethernet_malformed);
+  if ((at[0] & 1) != 0)
+    return to_host(lcore, mbuf, DropReason::k_no_host_path);  // multicast, broadcast: ARP, ND
+  std::uint16_t type = wire::load_be16(at + header - 2);
+  for (int tags = 0; tags < 2 && wire::is_vlan_type(type); ++tags) {
+    header += sizeof(wire::VlanTag);
+    if (available < header) return lcore.drop(mbuf, DropReason::k_ethernet_malformed);
+    type = wire::load_be16(at + header - 2);
+  }
+  if (type != wire::kEtherTypeIpv4 && type != wire::kEtherTypeIpv6) {
+    return to_host(lcore, mbuf, DropReason::k_no_host_path);
+  }
+  packet.v4 = type == wire::kEtherTypeIpv4;
+  packet.link_size = static_cast<std::uint8_t>(header);
+  classify_ip(lcore, batch, packet, at + header, available - header);
+}
+
+void classify_hairpin(Lcore& lcore, Batch& batch, rte_mbuf* mbuf) noexcept {
+  Packet& packet = batch.packets[batch.count];
+  auto* at = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  packet.mbuf = mbuf;
+  packet.hairpin = true;
+  packet.fragmented = false;
+  packet.v4 = (at[0] >> 4) == 4;  // we wrote this header ourselves
+  packet.link_size = 0;
+  classify_ip(lcore, batch, packet, at, mbuf->data_len);
+}
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// STUN messages from clients, sorted: Send indications and Binding are served here, other requests go to
+// control.
+#include "dataplane/rewrite.hpp"
+#include "dataplane/stages/stages.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+using shm::DropReason;
+using stun::MessageClass;
+using stun::Method;
+
+constexpr std::uint16_t kSendIndication = stun::encode_type(Method::kSend, MessageClass::kIndication);
+
+// Requests that control answers. Connect and ConnectionBind are no UDP business, but their refusal is
+// control's too.
+bool for_control(Method method) noexcept {
+  switch (method) {
+    case Method::kAllocate:
+    case Method::kRefresh:
+    case Method::kCreatePermission:
+    case Method::kChannelBind:
+    case Method::kConnect:
+    case Method::kConnectionBind:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void serve(Lcore& lcore, Packet& packet) noexcept {
+  stun::MessageView message;
+  const auto error = stun::MessageView::parse(Bytes(packet.payload, packet.payload_size), message);
+  if (error != stun::ParseError::kNone) return lcore.drop(packet.mbuf, reason_of(error));
+  const MessageClass message_class = message.message_class();
+  if (message_class == MessageClass::kSuccess || message_class == MessageClass::kError) {
+    return lcore.drop(packet.mbuf, DropReason::k_stun_response);
+  }
+  if (!acceptable_checksum(packet)) return lcore.drop(packet.mbuf, DropReason::k_udp_checksum);
+  const bool request = message_class == MessageClass::kRequest;
+  if (message.method() == Method::kBinding) {
+    return request ? binding(lcore, packet, message)
+                   : lcore.drop(packet.mbuf, DropReason::k_binding_indication);
+  }
+  if (request && for_control(message.method())) return punt(lcore, packet);
+  lcore.drop(packet.mbuf, DropReason::k_stun_method);
+}
+
+}  // namespace
+
+DropReason reason_of(stun::ParseError error) noexcept {
+  switch (error) {
+    case stun::ParseError::kNone:
+    case stun::ParseError::kTooShort:
+    case stun::ParseError::kNotStun:
+    case stun::ParseError::kBadCookie:
+    case stun::ParseError::kBadLength:
+      return DropReason::k_stun_header;
+    case stun::ParseError::kAttributeOverrun:
+      return DropReason::k_stun_attributes;
+    case stun::ParseError::kFingerprintNotLast:
+    case stun::ParseError::kBadFingerprint:
+      return DropReason::k_stun_fingerprint;
+  }
+  return DropReason::k_stun_header;
+}
+
+void client_stun(Lcore& lcore, Batch& batch) noexcept {
+  Group sends;
+  for (Packet* packet : batch.client_stun) {
+    if (packet->payload_size >= 2 && wire::load_be16(packet->payload) == kSendIndication) {
+      sends.push(*packet);
+    } else {
+      serve(lcore, *packet);
+    }
+  }
+  if (sends.count != 0) client_send(lcore, sends);
+}
+
+}  // namespace turnpike::dataplane

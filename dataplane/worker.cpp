@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The worker's loop: bursts from its queues through the stages, then a bounded look at its inbox.
+#include "dataplane/worker.hpp"
+
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "dataplane/inbox.hpp"
+#include "dataplane/rewrite.hpp"
+#include "dataplane/stages/stages.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+using shm::Counter;
+
+// Idle passes before the worker pauses, and before it sleeps. A pass over empty queues is well under a
+// microsecond.
+constexpr std::uint32_t kSpinPasses = 2000;
+constexpr std::uint32_t kPausePasses = 4000;
+constexpr long kSleepNs = 50'000;  // with wake-up latency below the 100 µs that the first packet may take
+
+}  // namespace
+
+void relay(Lcore& lcore, Batch& batch) noexcept {
+  if (batch.client_channel.count != 0) client_channel(lcore, batch);
+  if (batch.peer.count != 0) peer_data(lcore, batch);
+  if (batch.client_stun.count != 0) client_stun(lcore, batch);
+  if (batch.icmp.count != 0) icmp_error(lcore, batch);
+}
+
+void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept {
+  lcore.batch.clear();
+  for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
+  for (rte_mbuf* frame : frames) classify_link(lcore, lcore.batch, frame, false);
+  relay(lcore, lcore.batch);
+  if (lcore.hairpin_count != 0) relay_hairpins(lcore, lcore.batch);
+}
+
+std::uint32_t Worker::receive() noexcept {
+  std::uint32_t received = 0;
+  std::array<rte_mbuf*, kBurst> frames;
+  for (const auto& [port, queue] : receive_queues) {
+    const std::uint16_t count = port->rx(queue, frames);
+    if (count == 0) continue;
+    std::uint64_t bytes = 0;
+    for (std::uint16_t i = 0; i < count; ++i) {
+      frames[i]->port = port->index;  // our number, not the driver's
+      bytes += frames[i]->pkt_len;
+    }
+    lcore.count(Counter::k_rx_packets, count);
+    lcore.count(Counter::k_rx_bytes, bytes);
+    process(lcore, {frames.data(), count});
+    received += count;
+  }
+  return received;
+}
+
+std::uint32_t Worker::pass() noexcept {
+  lcore.now_ns = lcore.clock->now_ns();
+  lcore.now = tick_of(lcore.now_ns);
+  std::uint32_t work = receive();
+  if (lcore.workers > 1) work += take_over(lcore);
+  for (const Port* port : host_ports) work += from_host(lcore, *port);
+  work += drain_inbox(lcore);
+  if (work != 0) {
+    flush(lcore);
+    if (lcore.free_count != 0) lcore.free_all();
+    wake_control(lcore);
+    wake_main(lcore);
+  }
+  return work;
+}
+
+// A few times a second: counting the pool's free buffers visits every lcore's cache.
+void Worker::housekeeping() noexcept {
+  if (housekept_ == lcore.now) return;
+  housekept_ = lcore.now;
+  lcore.published->heartbeat_ns.store(lcore.now_ns, std::memory_order_relaxed);
+  shm::SharedCounter& level =
+      lcore.published->counts.counters[static_cast<std::size_t>(Counter::k_mbufs_in_use)];
+  level.store(rte_mempool_in_use_count(lcore.mbufs), std::memory_order_relaxed);
+  lcore.reassembly->expire(lcore);
+}
+
+void Worker::idle(std::uint32_t passes) noexcept {
+  if (poll_ == PollMode::kAlways || passes < kSpinPasses) return;
+  if (passes < kPausePasses) return rte_pause();
+  lcore.count(Counter::k_sleeps);
+  const timespec duration{0, kSleepNs};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, nullptr);
+}
+
+void Worker::run() noexcept {
+  prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);  // a sleep of 50 µs must not become 100
+  std::uint32_t idle_passes = 0;
+  while (!lcore.stop.load(std::memory_order_relaxed)) {
+    const std::uint32_t work = pass();
+    lcore.count(Counter::k_loops);
+    if (work != 0) lcore.count(Counter::k_busy_loops);
+    idle_passes = work != 0 ? 0 : idle_passes + 1;
+    housekeeping();
+    idle(idle_passes);
+  }
+  flush(lcore);
+  lcore.free_all();
+}
+
+}  // namespace turnpike::dataplane

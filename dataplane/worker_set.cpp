@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sets up the workers on the main lcore: tables, rings between them, queues, published blocks.
+#include "dataplane/worker_set.hpp"
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_random.h>
+
+#include "dataplane/worker.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+constexpr unsigned kHandoffRing = 1024;
+
+Result<rte_ring*> make_ring(const std::string& name) {
+  rte_ring* ring = rte_ring_create(name.c_str(), kHandoffRing, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  if (ring == nullptr)
+    return Error{"ring between workers: " + std::string(rte_strerror(rte_errno)) + "; raise memory"};
+  return ring;
+}
+
+}  // namespace
+
+Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config) {
+  Lcore& lcore = worker.lcore;
+  const shm::Capacity& capacity = config.region->capacity();
+  auto tables = Tables::create(index, capacity, SOCKET_ID_ANY);
+  if (!tables) return Error{tables.error()};
+  auto reassembly = Reassembly::create(index, SOCKET_ID_ANY);
+  if (!reassembly) return Error{reassembly.error()};
+  lcore.index = index;
+  lcore.workers = static_cast<WorkerIndex>(capacity.workers);
+  lcore.region = config.region;
+  lcore.clock = config.clock;
+  lcore.ports = config.ports;
+  lcore.mbufs = config.mbufs;
+  lcore.software = config.software;
+  lcore.wake_main = config.wake_main;
+  lcore.wake_control = config.wake_control;
+  lcore.tables = std::move(*tables);
+  lcore.reassembly = std::move(*reassembly);
+  lcore.port_owner.assign(65536, 0);
+  lcore.transmit.resize(config.ports.size());
+  lcore.to_worker.resize(capacity.workers);
+  lcore.from_worker.resize(capacity.workers);
+  lcore.random = rte_rand() | 1;
+  lcore.identification = static_cast<std::uint32_t>(rte_rand());
+  lcore.message = std::make_unique<shm::Message>();
+  lcore.commands = shm::Consumer(config.region->command_ring(index));
+  lcore.events = shm::Producer(config.region->event_ring(index));
+  lcore.published = &config.region->worker(index);
+  lcore.errors = shm::DistinctErrors(&lcore.published->errors);
+  for (const auto& port : config.ports) {
+    for (std::uint16_t queue = index; queue < port->rx_queues; queue += capacity.workers) {
+      worker.receive_queues.emplace_back(port.get(), queue);
+      if (queue == 0) worker.host_ports.push_back(port.get());
+    }
+  }
+  return Unit{};
+}
+
+Result<std::unique_ptr<WorkerSet>> WorkerSet::create(const WorkerSetConfig& config) {
+  std::unique_ptr<WorkerSet> set(new WorkerSet());
+  const std::uint32_t workers = config.region->capacity().workers;
+  for (std::uint32_t i = 0; i < workers; ++i) {
+    set->workers_.push_back(std::make_unique<Worker>(config.poll));
+    const Status status = prepare_worker(*set->workers_.back(), static_cast<WorkerIndex>(i), config);
+    if (!status) return Error{status.error()};
+  }
+  for (std::uint32_t from = 0; from < workers; ++from) {
+    for (std::uint32_t to = 0; to < workers; ++to) {
+      if (from == to) continue;
+      const std::string name = std::to_string(from) + "to" + std::to_string(to);
+      auto receive = make_ring("receive" + name);
+      auto transmit = make_ring("transmit" + name);
+      if (!receive) return Error{receive.error()};
+      if (!transmit) return Error{transmit.error()};
+      set->rings_.push_back(*receive);
+      set->rings_.push_back(*transmit);
+      set->workers_[from]->lcore.to_worker[to] = {*receive, *transmit};
+      set->workers_[to]->lcore.from_worker[from] = {*receive, *transmit};
+    }
+  }
+  return set;
+}
+
+WorkerSet::~WorkerSet() {
+  for (rte_ring* ring : rings_) rte_ring_free(ring);
+}
+
+void WorkerSet::run(WorkerIndex index) noexcept { workers_[index]->run(); }
+
+void WorkerSet::request_stop() noexcept {
+  for (auto& worker : workers_) worker->lcore.stop.store(true, std::memory_order_relaxed);
+}
+
+void WorkerSet::set_control_attached(bool attached) noexcept {
+  for (auto& worker : workers_) worker->lcore.control_attached.store(attached, std::memory_order_relaxed);
+}
+
+}  // namespace turnpike::dataplane
