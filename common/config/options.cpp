@@ -5,6 +5,7 @@
 #include <bit>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -250,6 +251,11 @@ Result<Options> Options::parse(int argc, const char* const* argv, Program who) {
   }
   if (auto taken = builder.take_command_line(*given); !taken) return Error{taken.error()};
   return builder.finish();
+}
+
+void Options::wipe(OptionName name) {
+  for (std::string& value : values_[name.index]) explicit_bzero(value.data(), value.size());
+  values_[name.index].assign(kOptionTable[name.index].kind == Kind::kList ? 0 : 1, std::string());
 }
 
 bool Options::flag(OptionName name) const { return values_[name.index].back() == "true"; }

@@ -34,6 +34,8 @@ public:
   std::int64_t number(OptionName name) const;
   const std::vector<std::string>& list(OptionName name) const { return values_[name.index]; }
   bool given(OptionName name) const { return given_[name.index]; }
+  // Overwrites the values in memory and forgets them: for secrets that have been turned into keys.
+  void wipe(OptionName name);
 
   Action action() const { return action_; }
   std::string help_text() const;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pushing commands, waking the main lcore, keeping order across a full ring.
+#include "control/dataplane_link/command_queues.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace turnpike::control {
+
+CommandQueues::CommandQueues(const shm::Region& region, int wake_main)
+    : cell_count_(region.capacity().command_cells),
+      main_asleep_(region.header().main_asleep),
+      wake_main_(wake_main) {
+  queues_.resize(region.capacity().workers + 1);
+  for (WorkerIndex i = 0; i < queues_.size(); ++i) queues_[i].ring = shm::Producer(region.command_ring(i));
+}
+
+void CommandQueues::push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes body) {
+  if (put(queue, kind, seq, body, {})) return;
+  queues_[queue].backlog.push_back({kind, seq, {body.begin(), body.end()}});
+}
+
+bool CommandQueues::push_datagram(WorkerIndex queue, const shm::SendDatagram& datagram, Bytes payload) {
+  const Bytes head(reinterpret_cast<const std::uint8_t*>(&datagram), sizeof datagram);
+  if (put(queue, shm::Command::kSendDatagram, 0, head, payload)) return true;
+  auto& backlog = queues_[queue].backlog;
+  if (backlog.size() >= kMaxWithDatagrams) {
+    ++dropped_datagrams_;
+    return false;
+  }
+  Waiting waiting{shm::Command::kSendDatagram, 0, {head.begin(), head.end()}};
+  waiting.body.insert(waiting.body.end(), payload.begin(), payload.end());
+  backlog.push_back(std::move(waiting));
+  return true;
+}
+
+bool CommandQueues::put(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes first, Bytes second) {
+  Queue& target = queues_[queue];
+  if (!target.backlog.empty()) return false;  // what waits came first
+  if (!target.ring.push(static_cast<std::uint16_t>(kind), seq, first, second)) return false;
+  wake(queue);
+  return true;
+}
+
+void CommandQueues::wake(WorkerIndex queue) {
+  if (queue != main()) return;  // workers look at their rings by themselves
+  // The counterpart of the sleeper's fence: see RegionHeader.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (main_asleep_.load(std::memory_order_relaxed) == 0 || main_asleep_.exchange(0) == 0) return;
+  const std::uint64_t one = 1;
+  // A full eventfd counter wakes as well, so the result does not matter.
+  [[maybe_unused]] const ssize_t written = write(wake_main_, &one, sizeof one);
+}
+
+bool CommandQueues::flush() {
+  bool empty = true;
+  for (WorkerIndex i = 0; i < queues_.size(); ++i) {
+    auto& backlog = queues_[i].backlog;
+    while (!backlog.empty()) {
+      const Waiting& next = backlog.front();
+      if (!queues_[i].ring.push(static_cast<std::uint16_t>(next.kind), next.seq, next.body)) break;
+      backlog.pop_front();
+      wake(i);
+    }
+    empty &= backlog.empty();
+  }
+  return empty;
+}
+
+bool CommandQueues::drained() const {
+  return std::all_of(queues_.begin(), queues_.end(),
+                     [](const Queue& queue) { return queue.backlog.empty() && queue.ring.used() == 0; });
+}
+
+std::uint32_t CommandQueues::ring_used(WorkerIndex queue) const {
+  // The consumer's index is the other process's word.
+  return std::min(queues_[queue].ring.used(), cell_count_);
+}
+
+}  // namespace turnpike::control

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command rings, each with a backlog for what does not fit at the moment. One for every worker, and the last one
+// for the dataplane's main lcore.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "common/shm/region.hpp"
+
+namespace turnpike::control {
+
+class CommandQueues {
+public:
+  // A backlog this long stops the reading of that worker's requests, so it cannot grow by them.
+  static constexpr std::size_t kCongested = 4096;
+  // Answers beyond this are dropped and counted: clients repeat requests.
+  static constexpr std::size_t kMaxWithDatagrams = 8192;
+
+  CommandQueues(const shm::Region& region, int wake_main);
+
+  std::size_t count() const { return queues_.size(); }
+  WorkerIndex main() const { return static_cast<WorkerIndex>(queues_.size() - 1); }
+
+  // Never lost: what the ring does not take waits in order. `queue` < count().
+  void push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes body);
+  template <shm::Body T>
+  void push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, const T& body) {
+    push(queue, kind, seq, Bytes(reinterpret_cast<const std::uint8_t*>(&body), sizeof body));
+  }
+  template <shm::Body T>
+  void push_to_workers(shm::Command kind, const T& body) {
+    for (WorkerIndex worker = 0; worker < main(); ++worker) push(worker, kind, 0, body);
+  }
+  // False: dropped and counted.
+  bool push_datagram(WorkerIndex queue, const shm::SendDatagram& datagram, Bytes payload);
+
+  // Moves backlogs into rings as far as they have room. True when nothing is left waiting.
+  bool flush();
+  // The consumers have taken everything out of the rings.
+  bool drained() const;
+
+  bool congested(WorkerIndex queue) const { return queues_[queue].backlog.size() >= kCongested; }
+  std::size_t backlog(WorkerIndex queue) const { return queues_[queue].backlog.size(); }
+  std::uint32_t ring_used(WorkerIndex queue) const;
+  std::uint64_t dropped_datagrams() const { return dropped_datagrams_; }
+
+private:
+  struct Waiting {
+    shm::Command kind;
+    std::uint64_t seq;
+    std::vector<std::uint8_t> body;
+  };
+  struct Queue {
+    shm::Producer ring;
+    std::deque<Waiting> backlog;
+  };
+
+  bool put(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes first, Bytes second);
+  void wake(WorkerIndex queue);
+
+  std::vector<Queue> queues_;
+  std::uint32_t cell_count_;
+  std::atomic<std::uint32_t>& main_asleep_;
+  int wake_main_;
+  std::uint64_t dropped_datagrams_ = 0;
+};
+
+}  // namespace turnpike::control

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The server's effects as commands: facts with their next hops, answers with the way back to the client.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "common/shm/region.hpp"
+#include "common/turn/effects.hpp"
+#include "common/turn/five_tuple_hash.hpp"
+#include "control/dataplane_link/command_queues.hpp"
+#include "control/dataplane_link/fact_book.hpp"
+#include "control/relay/next_hops.hpp"
+
+namespace turnpike::control {
+
+// The request that is being answered, when there is one.
+struct RequestOrigin {
+  turn::FiveTuple from;
+  shm::LinkPath path;
+};
+
+class EffectWriter {
+public:
+  struct Counters {
+    std::uint64_t replies = 0;
+    std::uint64_t replies_without_path = 0;  // nobody knows which way the client is
+    std::uint64_t rebound = 0;               // facts repeated because their next hop changed
+    std::uint64_t outside_tables = 0;        // slots beyond the region's capacity: a defect
+  };
+
+  EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops);
+
+  // In order. The effects of one call of the server; `origin` is null when no request caused them.
+  void write(const turn::Effects& effects, const RequestOrigin* origin);
+
+  // Tells every worker of new and changed next hops. write() does it by itself.
+  void write_next_hops();
+  // After routes changed: repeats every live fact that would leave another way now.
+  void rebind();
+
+  std::uint64_t last_seq(WorkerIndex worker) const { return last_seq_[worker]; }
+  const Counters& counters() const { return counters_; }
+
+private:
+  struct TupleHash {
+    std::size_t operator()(const turn::FiveTuple& tuple) const noexcept { return turn::hash_value(tuple, 0); }
+  };
+
+  void install(const turn::InstallAllocation& effect, const RequestOrigin* origin);
+  void install(const turn::InstallPermission& effect);
+  void install(const turn::InstallChannel& effect);
+  void remove(const turn::RemoveAllocation& effect);
+  void remove(const turn::RemovePermission& effect);
+  void remove(const turn::RemoveChannel& effect);
+  void reply(const turn::SendReply& effect, Bytes message, const RequestOrigin* origin);
+
+  template <typename Fact>
+  void push_fact(WorkerIndex worker, shm::Command kind, std::uint64_t seq, const Fact& fact);
+  void push_remove(shm::Command kind, std::uint64_t seq, const turn::SlotId& removed, const turn::SlotId& allocation);
+  std::uint16_t next_hop_to(const wire::IpAddress& peer, const wire::Endpoint& relay);
+  bool in_tables(const turn::SlotId& slot, std::uint32_t capacity);
+  void mark_used_next_hops(std::vector<bool>& used);
+
+  shm::Capacity capacity_;
+  CommandQueues& queues_;
+  NextHops& next_hops_;
+  FactBook book_;
+  std::vector<std::uint64_t> last_seq_;
+  // The way to each client with an allocation, for answers that a later event causes.
+  std::unordered_map<turn::FiveTuple, shm::LinkPath, TupleHash> paths_;
+  std::vector<turn::FiveTuple> gone_;  // clients whose allocation ended in this call: answers may still follow
+  Counters counters_;
+};
+
+}  // namespace turnpike::control

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options that depend on each other: credentials, ranges, lifetimes, address lists.
+#include "control/options.hpp"
+
+#include <algorithm>
+
+namespace turnpike::control {
+namespace {
+
+using wire::IpAddress;
+
+Status read_credentials(const config::Options& options, Crypto& crypto, ControlOptions& out) {
+  const auto& lines = options.list("user");
+  const bool no_auth = options.flag("no-auth");
+  const bool refused = options.given("lt-cred-mech") && !options.flag("lt-cred-mech");
+  if (no_auth && (options.flag("lt-cred-mech") || !lines.empty())) {
+    return Error{"no-auth contradicts lt-cred-mech and user; leave one of them out"};
+  }
+  if (!no_auth && lines.empty()) {
+    return Error{"nobody could allocate: give --user NAME:PASSWORD and --realm REALM, or --no-auth to let everybody"};
+  }
+  if (refused && !lines.empty()) return Error{"lt-cred-mech=false with user: use --no-auth without --user instead"};
+  out.turn.realm = options.text("realm");
+  if (!no_auth && out.turn.realm.empty()) return Error{"realm is missing: users need --realm, for example example.org"};
+  // RFC 8489 section 14.9: fewer than 128 characters; on the wire fewer than 510 bytes. The stricter one, in bytes.
+  if (out.turn.realm.size() > 127) return Error{"realm is longer than 127 bytes; choose a shorter one"};
+  out.turn.authenticate = !no_auth;
+  auto users = StaticUsers::parse(lines, out.turn.realm, crypto);
+  if (!users) return Error{users.error()};
+  out.users = std::move(*users);
+  return Unit{};
+}
+
+Result<IpAddress> read_own_address(const char* option, std::string_view text) {
+  const std::string named = std::string(option) + "=" + std::string(text) + ": ";
+  const auto address = wire::parse_address(text);
+  if (!address) return Error{named + "not an IP address"};
+  const bool unspecified = *address == IpAddress::v4(0) || address->bytes == IpAddress{}.bytes;
+  if (unspecified) return Error{named + "give the address itself, or leave the option out for all addresses"};
+  const bool multicast = address->is_v4() ? (address->bytes[0] & 0xF0) == 0xE0 : address->bytes[0] == 0xFF;
+  if (multicast) return Error{named + "a multicast address; give a unicast one"};
+  return *address;
+}
+
+Result<std::vector<IpAddress>> read_own_addresses(const char* option, const std::vector<std::string>& texts) {
+  std::vector<IpAddress> addresses;
+  for (const std::string& text : texts) {
+    auto address = read_own_address(option, text);
+    if (!address) return Error{address.error()};
+    if (std::find(addresses.begin(), addresses.end(), *address) == addresses.end()) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+Result<ExternalIp> read_external_ip(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  ExternalIp external;
+  auto advertised = read_own_address("external-ip", std::string_view(text).substr(0, slash));
+  if (!advertised) return Error{advertised.error()};
+  external.advertised = *advertised;
+  if (slash == std::string::npos) return external;
+  auto own = read_own_address("external-ip", std::string_view(text).substr(slash + 1));
+  if (!own) return Error{own.error()};
+  if (own->family != advertised->family) {
+    return Error{"external-ip=" + text + ": PUBLIC and PRIVATE must be both IPv4 or both IPv6"};
+  }
+  external.own = *own;
+  return external;
+}
+
+Status read_addresses(const config::Options& options, ControlOptions& out) {
+  auto listening = read_own_addresses("listening-ip", options.list("listening-ip"));
+  if (!listening) return Error{listening.error()};
+  auto relay = read_own_addresses("relay-ip", options.list("relay-ip"));
+  if (!relay) return Error{relay.error()};
+  out.listening_ips = std::move(*listening);
+  out.relay_ips = std::move(*relay);
+  for (const std::string& text : options.list("external-ip")) {
+    auto external = read_external_ip(text);
+    if (!external) return Error{external.error()};
+    out.external_ips.push_back(*external);
+  }
+  for (const std::string& text : options.list("next-hop")) {
+    auto hop = StaticNextHop::parse(text);
+    if (!hop) return Error{hop.error()};
+    out.next_hops.push_back(std::move(*hop));
+  }
+  for (const std::string& text : options.list("allowed-peer-ip")) {
+    if (auto added = out.turn.policy.allow(text); !added) {
+      return Error{"allowed-peer-ip=" + text + ": " + added.error()};
+    }
+  }
+  for (const std::string& text : options.list("denied-peer-ip")) {
+    if (auto added = out.turn.policy.deny(text); !added) return Error{"denied-peer-ip=" + text + ": " + added.error()};
+  }
+  return Unit{};
+}
+
+Status read_numbers(const config::Options& options, ControlOptions& out) {
+  const auto port = [&](config::OptionName name) { return static_cast<std::uint16_t>(options.number(name)); };
+  const auto time = [&](config::OptionName name) { return seconds(options.number(name)); };
+  out.listening_port = port("listening-port");
+  out.turn.min_port = port("min-port");
+  out.turn.max_port = port("max-port");
+  if (out.turn.min_port > out.turn.max_port) {
+    return Error{"min-port=" + std::to_string(out.turn.min_port) + " is above max-port=" +
+                 std::to_string(out.turn.max_port) + "; swap them"};
+  }
+  out.turn.default_lifetime = time("default-allocate-lifetime");
+  out.turn.max_lifetime = time("max-allocate-lifetime");
+  if (out.turn.default_lifetime > out.turn.max_lifetime) {
+    return Error{"default-allocate-lifetime is above max-allocate-lifetime; lower it"};
+  }
+  out.turn.permission_lifetime = time("permission-lifetime");
+  out.turn.channel_lifetime = time("channel-lifetime");
+  out.turn.nonce_lifetime = time("stale-nonce");
+  out.turn.user_quota = static_cast<std::uint32_t>(options.number("user-quota"));
+  out.dataplane_timeout = time("dataplane-timeout");
+  return Unit{};
+}
+
+}  // namespace
+
+Result<ControlOptions> ControlOptions::read(const config::Options& options, Crypto& crypto) {
+  ControlOptions out;
+  auto paths = config::instance_paths(options);
+  if (!paths) return Error{paths.error()};
+  out.paths = std::move(*paths);
+  out.verbose = options.flag("verbose");
+  out.turn.rfc5766_channels = options.flag("rfc5766-channel-numbers");
+  if (options.flag("software-attribute")) out.turn.software = "Turnpike " + std::string(config::version());
+  if (auto read = read_numbers(options, out); !read) return Error{read.error()};
+  if (auto read = read_addresses(options, out); !read) return Error{read.error()};
+  if (auto read = read_credentials(options, crypto, out); !read) return Error{read.error()};
+  return out;
+}
+
+}  // namespace turnpike::control

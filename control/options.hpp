@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control process's part of the options, parsed and checked against each other.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/instance.hpp"
+#include "common/config/options.hpp"
+#include "common/turn/config.hpp"
+#include "control/auth/static_users.hpp"
+#include "control/relay/static_next_hop.hpp"
+
+namespace turnpike::control {
+
+// --external-ip PUBLIC or PUBLIC/PRIVATE.
+struct ExternalIp {
+  wire::IpAddress advertised;
+  wire::IpAddress own;  // family kNone: the only relay address of that family
+};
+
+struct ControlOptions {
+  config::InstancePaths paths;
+  turn::Config turn;  // without what the dataplane's region and the choice of addresses decide
+  StaticUsers users;
+  std::vector<wire::IpAddress> listening_ips;  // empty: all addresses of the ports' netdevs
+  std::vector<wire::IpAddress> relay_ips;      // likewise
+  std::vector<ExternalIp> external_ips;
+  std::vector<StaticNextHop> next_hops;
+  std::uint16_t listening_port = 0;
+  seconds dataplane_timeout{};
+  bool verbose = false;
+
+  static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);
+};
+
+}  // namespace turnpike::control

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Choice and checks of listening and relay addresses.
+#include "control/runtime/addresses.hpp"
+
+#include <algorithm>
+
+namespace turnpike::control {
+namespace {
+
+using wire::Family;
+using wire::IpAddress;
+
+template <typename List, typename Value>
+bool contains(const List& list, const Value& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+std::string joined(const std::vector<IpAddress>& addresses) {
+  std::string text;
+  for (const IpAddress& address : addresses) text += (text.empty() ? "" : ", ") + wire::to_string(address);
+  return text.empty() ? "none" : text;
+}
+
+std::vector<IpAddress> carried_by_ports(std::span<const PortInfo> ports, const Network& network) {
+  std::vector<IpAddress> carried;
+  for (const InterfaceAddress& entry : network.addresses()) {
+    if (!entry.link_local && !contains(carried, entry.address) && locate_netdev(network, ports, entry.ifindex)) {
+      carried.push_back(entry.address);
+    }
+  }
+  return carried;
+}
+
+Result<std::vector<IpAddress>> choose(const char* option, const std::vector<IpAddress>& given,
+                                      std::span<const PortInfo> ports, const std::vector<IpAddress>& carried) {
+  if (given.empty() && carried.empty()) {
+    return Error{std::string(option) + ": the ports carry no address; give --" + option +
+                 ", or give the ports' netdevs addresses first"};
+  }
+  if (given.empty()) return carried;
+  // A port without netdev has no addresses that anybody could look up: what is said of it must be believed.
+  const bool believed = std::any_of(ports.begin(), ports.end(), [](const PortInfo& port) { return port.ifindex == 0; });
+  for (const IpAddress& address : given) {
+    if (!believed && !contains(carried, address)) {
+      return Error{std::string(option) + "=" + wire::to_string(address) +
+                   ": no port's netdev carries it (they carry " + joined(carried) +
+                   "); add it with: ip address add " + wire::to_string(address) + "/" +
+                   (address.is_v4() ? "32" : "128") + " dev DEVICE"};
+    }
+  }
+  return given;
+}
+
+// The form in which clients know the relay addresses.
+Result<std::vector<turn::RelayAddress>> advertise(const std::vector<IpAddress>& relays,
+                                                  const std::vector<ExternalIp>& externals) {
+  std::vector<turn::RelayAddress> out;
+  for (const IpAddress& relay : relays) out.push_back({relay, relay});
+  for (const ExternalIp& external : externals) {
+    std::vector<turn::RelayAddress*> meant;
+    for (turn::RelayAddress& relay : out) {
+      const bool named = external.own.family == Family::kNone ? relay.own.family == external.advertised.family
+                                                              : relay.own == external.own;
+      if (named) meant.push_back(&relay);
+    }
+    const std::string text = "external-ip=" + wire::to_string(external.advertised);
+    if (meant.empty()) return Error{text + ": there is no such relay-ip (they are " + joined(relays) + ")"};
+    if (meant.size() > 1) return Error{text + ": several relay addresses; write PUBLIC/PRIVATE for each of them"};
+    if (meant.front()->advertised != meant.front()->own) {
+      return Error{text + ": " + wire::to_string(meant.front()->own) + " has another external address already"};
+    }
+    meant.front()->advertised = external.advertised;
+  }
+  return out;
+}
+
+Status check_ranges(const ControlOptions& options, const ServedAddresses& served) {
+  for (const turn::RelayAddress& relay : served.relays) {
+    const bool inside = options.listening_port >= options.turn.min_port && options.listening_port <= options.turn.max_port;
+    if (inside && contains(served.listening, relay.own)) {
+      return Error{"listening-port=" + std::to_string(options.listening_port) + " lies in the relay range " +
+                   std::to_string(options.turn.min_port) + "-" + std::to_string(options.turn.max_port) + " of " +
+                   wire::to_string(relay.own) + "; move one of them (listening-port, min-port, max-port)"};
+    }
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+Result<ServedAddresses> choose_addresses(const ControlOptions& options, std::span<const PortInfo> ports,
+                                         const Network& network) {
+  const std::vector<IpAddress> carried = carried_by_ports(ports, network);
+  auto listening = choose("listening-ip", options.listening_ips, ports, carried);
+  if (!listening) return Error{listening.error()};
+  auto relays = choose("relay-ip", options.relay_ips, ports, carried);
+  if (!relays) return Error{relays.error()};
+  auto advertised = advertise(*relays, options.external_ips);
+  if (!advertised) return Error{advertised.error()};
+  ServedAddresses served{std::move(*listening), std::move(*advertised)};
+  if (auto checked = check_ranges(options, served); !checked) return Error{checked.error()};
+  if (served.facts(options).size() > shm::kMaxLocalAddresses) {
+    return Error{"listening-ip, relay-ip: more than " + std::to_string(shm::kMaxLocalAddresses) +
+                 " addresses; give fewer"};
+  }
+  return served;
+}
+
+std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& options) const {
+  std::vector<shm::LocalAddress> facts;
+  const auto fact_of = [&](const IpAddress& address) -> shm::LocalAddress& {
+    for (shm::LocalAddress& fact : facts) {
+      if (fact.address == address) return fact;
+    }
+    facts.emplace_back();
+    facts.back().index = static_cast<std::uint16_t>(facts.size() - 1);
+    facts.back().address = address;
+    return facts.back();
+  };
+  for (const IpAddress& address : listening) fact_of(address).listener_port = options.listening_port;
+  for (const turn::RelayAddress& relay : relays) {
+    shm::LocalAddress& fact = fact_of(relay.own);
+    fact.relay_min = options.turn.min_port;
+    fact.relay_max = options.turn.max_port;
+    if (relay.advertised != relay.own) fact.advertised = relay.advertised;
+  }
+  return facts;
+}
+
+std::vector<wire::ServerEndpoint> ServedAddresses::service_endpoints(const ControlOptions& options) const {
+  std::vector<wire::ServerEndpoint> endpoints;
+  const auto add = [&](const IpAddress& address) {
+    endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
+  };
+  for (const IpAddress& address : listening) add(address);
+  for (const ExternalIp& external : options.external_ips) {
+    const bool is_listener = external.own.family == Family::kNone || contains(listening, external.own);
+    if (is_listener) add(external.advertised);
+  }
+  return endpoints;
+}
+
+}  // namespace turnpike::control
