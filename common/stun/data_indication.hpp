@@ -81,12 +81,36 @@ inline SendError parse_send_indication(const MessageView& message, SendIndicatio
     }
   });
   if (!has_peer) return SendError::kNoPeer;
-  const auto peer = decode_xor_address(peer_value, message.transaction_id());
-  if (!peer) return SendError::kBadPeer;
+  if (!read_xor_address(peer_value, message.transaction_id(), send.peer)) return SendError::kBadPeer;
   if (!has_data) return SendError::kNoData;
-  send.peer = *peer;
   send.data_offset = static_cast<std::size_t>(send.data.data() - message.bytes().data());
   return SendError::kNone;
+}
+
+// The layout that nearly every client sends, read without a walk: header, XOR-PEER-ADDRESS, DATA, and no
+// more. False says nothing but "not this layout": MessageView and parse_send_indication() decide then. True
+// means that they would agree.
+inline bool parse_plain_send_indication(Bytes datagram, SendIndication& send) noexcept {
+  constexpr std::uint32_t kType = std::uint32_t{encode_type(Method::kSend, MessageClass::kIndication)} << 16;
+  constexpr std::uint32_t kPeer = std::uint32_t{static_cast<std::uint16_t>(Attribute::kXorPeerAddress)} << 16;
+  const std::uint8_t* at = datagram.data();
+  if (datagram.size() < kDataIndicationPrefixV4 || datagram.size() > kMaxMessageSize) return false;
+  const auto length = static_cast<std::uint32_t>(datagram.size() - kHeaderSize);
+  if (wire::load_be32(at) != (kType | length) || wire::load_be32(at + 4) != kMagicCookie) return false;
+  const std::uint32_t peer_header = wire::load_be32(at + kHeaderSize);
+  const bool is_v4 = peer_header == (kPeer | kAddressValueV4);
+  if (!is_v4 && peer_header != (kPeer | kAddressValueV6)) return false;
+  const std::size_t prefix = is_v4 ? kDataIndicationPrefixV4 : kDataIndicationPrefixV6;
+  if (datagram.size() < prefix) return false;
+  const std::size_t data_size = wire::load_be16(at + prefix - 2);
+  if (wire::load_be16(at + prefix - 4) != static_cast<std::uint16_t>(Attribute::kData)) return false;
+  if (prefix + padded_size(data_size) != datagram.size()) return false;
+  const Bytes peer_value = datagram.subspan(kHeaderSize + 4, is_v4 ? kAddressValueV4 : kAddressValueV6);
+  if (!read_xor_address(peer_value, TransactionIdView(at + 8, kTransactionIdSize), send.peer)) return false;
+  send.data = datagram.subspan(prefix, data_size);
+  send.data_offset = prefix;
+  send.dont_fragment = false;
+  return true;
 }
 
 }  // namespace turnpike::stun

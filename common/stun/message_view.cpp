@@ -18,9 +18,18 @@ ParseError MessageView::parse(Bytes datagram, MessageView& view) noexcept {
   if (load_be32(header + 4) != kMagicCookie) return ParseError::kBadCookie;
   const std::size_t length = load_be16(header + 2);
   if (length % 4 != 0 || kHeaderSize + length != datagram.size()) return ParseError::kBadLength;
-  view = MessageView();
-  view.bytes_ = datagram;
+  view.reset(datagram);
   return view.walk();
+}
+
+// Leaves unknown_ as it is: its count says how much of it is valid.
+void MessageView::reset(Bytes datagram) noexcept {
+  bytes_ = datagram;
+  limit_ = 0;
+  integrity_offset_ = 0;
+  integrity_sha256_offset_ = 0;
+  unknown_count_ = 0;
+  has_fingerprint_ = false;
 }
 
 // Sizes are multiples of four throughout, so a TLV header that begins before the end is wholly there.

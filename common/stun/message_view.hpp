@@ -86,6 +86,7 @@ public:
   }
 
 private:
+  void reset(Bytes datagram) noexcept;
   ParseError walk() noexcept;
   ParseError check_fingerprint(std::size_t offset) noexcept;
   void note(std::uint16_t code, std::size_t offset) noexcept;

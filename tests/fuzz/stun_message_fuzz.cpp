@@ -117,7 +117,16 @@ void check_round_trip(const MessageView& view) {
 
 void run(Bytes datagram) {
   MessageView view;
-  if (MessageView::parse(datagram, view) != ParseError::kNone) return;
+  const ParseError error = MessageView::parse(datagram, view);
+  SendIndication plain;
+  if (parse_plain_send_indication(datagram, plain)) {
+    SendIndication send;
+    FUZZ_CHECK(error == ParseError::kNone && parse_send_indication(view, send) == SendError::kNone);
+    FUZZ_CHECK(plain.peer == send.peer && equal(plain.data, send.data) &&
+               plain.data_offset == send.data_offset);
+    FUZZ_CHECK(!send.dont_fragment);
+  }
+  if (error != ParseError::kNone) return;
   FUZZ_CHECK(equal(view.bytes(), datagram));
   check_view(view);
   check_round_trip(view);

@@ -126,6 +126,64 @@ TEST(SendIndication, first_peer_and_first_data_count_and_data_may_be_empty) {
   EXPECT_EQ(send.peer, endpoint("192.0.2.150:32102"));
 }
 
+// The quick reader may refuse anything, but what it takes the general one must take the same way.
+void expect_agreement(const Datagram& datagram) {
+  SendIndication plain;
+  if (!parse_plain_send_indication(datagram, plain)) return;
+  const auto view = MessageView::parse(datagram);
+  ASSERT_TRUE(view);
+  SendIndication general;
+  ASSERT_EQ(parse_send_indication(*view, general), SendError::kNone);
+  EXPECT_EQ(plain.peer, general.peer);
+  EXPECT_EQ(plain.data.data(), general.data.data());
+  EXPECT_EQ(plain.data.size(), general.data.size());
+  EXPECT_EQ(plain.data_offset, general.data_offset);
+  EXPECT_EQ(plain.dont_fragment, general.dont_fragment);
+}
+
+// Send indications in the usual layout, of both families and with every padding.
+std::vector<Datagram> plain_sends() {
+  std::vector<Datagram> messages = {load_vector("o-17")};
+  for (const char* peer : {"192.0.2.1:1", "[2001:db8::1]:65535"}) {
+    for (std::size_t size = 0; size < 5; ++size) {
+      messages.push_back(data_indication(endpoint(peer), Datagram(size, 0x5A)));
+      messages.back()[1] = 0x16;
+    }
+  }
+  return messages;
+}
+
+TEST(SendIndication, the_usual_layout_is_read_without_a_walk) {
+  SendIndication send;
+  for (const Datagram& message : plain_sends()) {
+    EXPECT_TRUE(parse_plain_send_indication(message, send));
+    expect_agreement(message);
+  }
+  for (const char* name : {"o-18", "o-19", "o-01", "o-13", "o-21"}) {
+    EXPECT_FALSE(parse_plain_send_indication(load_vector(name), send)) << name;
+  }
+}
+
+TEST(SendIndication, the_quick_reader_never_takes_more_than_the_general_one) {
+  for (const Datagram& message : plain_sends()) {
+    for (std::size_t size = 0; size <= message.size() + 8; ++size) {
+      Datagram other = message;
+      other.resize(size);
+      expect_agreement(other);
+      if (size < kHeaderSize) continue;
+      test::fit_length(other);
+      expect_agreement(other);
+    }
+    for (std::size_t byte = 0; byte < message.size(); ++byte) {
+      for (int value = 0; value < 256; ++value) {
+        Datagram other = message;
+        other[byte] = static_cast<std::uint8_t>(value);
+        expect_agreement(other);
+      }
+    }
+  }
+}
+
 TEST(SendIndication, other_types_are_not_send) {
   SendIndication send;
   for (const char* name : {"o-19", "o-01", "o-13"})
