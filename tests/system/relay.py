@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Our two programs, started by scripts/run in the relay namespace of a lab."""
 
+import collections
 import json
 import os
 import pathlib
@@ -53,6 +54,28 @@ class Relay:
     def ctl(self, *verb):
         """The answer of `turnpikectl --json VERB`, parsed."""
         return json.loads(self.lab.run("relay", self.binaries / "turnpikectl", "--json", *verb))
+
+    def sessions(self):
+        return self.ctl("sessions")["sessions"]
+
+    def drops(self):
+        """Packets dropped so far, by reason."""
+        return collections.Counter({drop["reason"]: drop["total"] for drop in self.ctl("drops")["drops"]})
+
+    def counters(self):
+        """The workers' counters added up (levels such as mbufs_in_use: the largest)."""
+        totals = collections.Counter()
+        for worker in self.ctl("status")["workers"]:
+            for name, value in worker["counters"].items():
+                totals[name] = max(totals[name], value) if name == "mbufs_in_use" else totals[name] + value
+        return totals
+
+    def wait_buffers(self, level, timeout=10):
+        """Waits until no more packet buffers are in use than `level`."""
+        deadline = time.monotonic() + timeout
+        while (used := self.counters()["mbufs_in_use"]) > level:
+            assert time.monotonic() < deadline, f"{used} packet buffers in use, {level} at the start"
+            time.sleep(0.2)
 
     def kill(self):
         if self.process.poll() is None:

@@ -206,7 +206,7 @@ def run_soak(lab, seconds, clients=50, garbage=0.05, seed=1, preset=PRESET):
     """A relay and a soak in a lab; gives the totals."""
     relay = Relay(lab, "--permission-lifetime", "30", "--channel-lifetime", "30", preset=preset)
     try:
-        level = relay.free_buffers()
+        level = relay.counters()["mbufs_in_use"]
         totals = Soak(lab, seconds, clients, garbage, seed).run()
         relay.wait_buffers(level)
         assert len(relay.sessions()) == totals.get("vanished", 0)
