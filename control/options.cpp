@@ -17,12 +17,16 @@ Status read_credentials(const config::Options& options, Crypto& crypto, ControlO
     return Error{"no-auth contradicts lt-cred-mech and user; leave one of them out"};
   }
   if (!no_auth && lines.empty()) {
-    return Error{"nobody could allocate: give --user NAME:PASSWORD and --realm REALM, or --no-auth to let everybody"};
+    return Error{
+        "nobody could allocate: give --user NAME:PASSWORD and --realm REALM, or --no-auth to let everybody"};
   }
-  if (refused && !lines.empty()) return Error{"lt-cred-mech=false with user: use --no-auth without --user instead"};
+  if (refused && !lines.empty())
+    return Error{"lt-cred-mech=false with user: use --no-auth without --user instead"};
   out.turn.realm = options.text("realm");
-  if (!no_auth && out.turn.realm.empty()) return Error{"realm is missing: users need --realm, for example example.org"};
-  // RFC 8489 section 14.9: fewer than 128 characters; on the wire fewer than 510 bytes. The stricter one, in bytes.
+  if (!no_auth && out.turn.realm.empty())
+    return Error{"realm is missing: users need --realm, for example example.org"};
+  // RFC 8489 section 14.9: fewer than 128 characters; on the wire fewer than 510 bytes. The stricter one, in
+  // bytes.
   if (out.turn.realm.size() > 127) return Error{"realm is longer than 127 bytes; choose a shorter one"};
   out.turn.authenticate = !no_auth;
   auto users = StaticUsers::parse(lines, out.turn.realm, crypto);
@@ -47,7 +51,8 @@ Result<std::vector<IpAddress>> read_own_addresses(const char* option, const std:
   for (const std::string& text : texts) {
     auto address = read_own_address(option, text);
     if (!address) return Error{address.error()};
-    if (std::find(addresses.begin(), addresses.end(), *address) == addresses.end()) addresses.push_back(*address);
+    if (std::find(addresses.begin(), addresses.end(), *address) == addresses.end())
+      addresses.push_back(*address);
   }
   return addresses;
 }
@@ -91,7 +96,8 @@ Status read_addresses(const config::Options& options, ControlOptions& out) {
     }
   }
   for (const std::string& text : options.list("denied-peer-ip")) {
-    if (auto added = out.turn.policy.deny(text); !added) return Error{"denied-peer-ip=" + text + ": " + added.error()};
+    if (auto added = out.turn.policy.deny(text); !added)
+      return Error{"denied-peer-ip=" + text + ": " + added.error()};
   }
   return Unit{};
 }
@@ -103,8 +109,8 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   out.turn.min_port = port("min-port");
   out.turn.max_port = port("max-port");
   if (out.turn.min_port > out.turn.max_port) {
-    return Error{"min-port=" + std::to_string(out.turn.min_port) + " is above max-port=" +
-                 std::to_string(out.turn.max_port) + "; swap them"};
+    return Error{"min-port=" + std::to_string(out.turn.min_port) +
+                 " is above max-port=" + std::to_string(out.turn.max_port) + "; swap them"};
   }
   out.turn.default_lifetime = time("default-allocate-lifetime");
   out.turn.max_lifetime = time("max-allocate-lifetime");

@@ -13,9 +13,10 @@ namespace turnpike::control {
 
 class StaticUsers final : public turn::Users {
 public:
-  // Lines are NAME:PASSWORD or NAME:0xKEY, 32 hex digits of MD5(NAME ":" realm ":" PASSWORD). An error names the
-  // user or the line's number, never a password. Wiping the lines is up to their owner.
-  static Result<StaticUsers> parse(const std::vector<std::string>& lines, const std::string& realm, Crypto& crypto);
+  // Lines are NAME:PASSWORD or NAME:0xKEY, 32 hex digits of MD5(NAME ":" realm ":" PASSWORD). An error names
+  // the user or the line's number, never a password. Wiping the lines is up to their owner.
+  static Result<StaticUsers> parse(const std::vector<std::string>& lines, const std::string& realm,
+                                   Crypto& crypto);
 
   const turn::UserKeys* find(std::string_view name) const override;
   const turn::UserKeys* find_by_hash(const Sha256Digest& userhash) const override;

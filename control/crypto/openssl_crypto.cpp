@@ -14,7 +14,8 @@ namespace {
 
 void require(bool worked, const char* what) {
   if (worked) return;
-  std::fprintf(stderr, "turnpike-control: OpenSSL failed: %s; check its installation and configuration\n", what);
+  std::fprintf(stderr, "turnpike-control: OpenSSL failed: %s; check its installation and configuration\n",
+               what);
   std::abort();
 }
 
@@ -59,7 +60,8 @@ OpensslCrypto::OpensslCrypto()
 OpensslCrypto::Mac OpensslCrypto::make_mac(const char* digest) {
   Mac context(EVP_MAC_CTX_new(hmac_.get()));
   const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0), OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0),
+      OSSL_PARAM_construct_end()};
   require(context && EVP_MAC_CTX_set_params(context.get(), parameters) == 1, digest);
   return context;
 }
@@ -72,7 +74,9 @@ Sha256Digest OpensslCrypto::hmac_sha256(Bytes key, Bytes first, Bytes second) {
   return mac<Sha256Digest>(hmac_sha256_.get(), key, first, second);
 }
 
-Md5Digest OpensslCrypto::md5(Bytes data) { return digest<Md5Digest>(digest_context_.get(), md5_.get(), data); }
+Md5Digest OpensslCrypto::md5(Bytes data) {
+  return digest<Md5Digest>(digest_context_.get(), md5_.get(), data);
+}
 
 Sha256Digest OpensslCrypto::sha256(Bytes data) {
   return digest<Sha256Digest>(digest_context_.get(), sha256_.get(), data);

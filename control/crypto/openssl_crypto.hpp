@@ -10,8 +10,8 @@
 
 namespace turnpike::control {
 
-// One thread only: the contexts are reused from call to call. Ends the program when OpenSSL itself fails, since
-// no request can be judged without it.
+// One thread only: the contexts are reused from call to call. Ends the program when OpenSSL itself fails,
+// since no request can be judged without it.
 class OpensslCrypto final : public Crypto {
 public:
   OpensslCrypto();

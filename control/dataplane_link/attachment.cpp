@@ -2,8 +2,6 @@
 // Taking the region, and reading its port records.
 #include "control/dataplane_link/attachment.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -40,8 +38,8 @@ Result<Attachment> Attachment::open(const std::string& path, seconds timeout, co
       UniqueFd wake_control(handover->descriptors.wake_control);
       auto region = shm::Region::attach(handover->descriptors.region);
       if (!region) return Error{region.error()};
-      return Attachment(std::move(*region), std::move(connection), std::move(wake_main), std::move(wake_control),
-                        handover->dataplane_pid);
+      return Attachment(std::move(*region), std::move(connection), std::move(wake_main),
+                        std::move(wake_control), handover->dataplane_pid);
     }
     // Only an absent dataplane is waited for; a refusal stays one.
     const bool absent = handover.error().starts_with("no dataplane");
@@ -57,7 +55,7 @@ std::string Attachment::dataplane_version() const {
 
 std::vector<PortInfo> Attachment::ports() const {
   const auto load = [](const auto& field) { return field.load(std::memory_order_relaxed); };
-  std::vector<PortInfo> ports(std::min(region_.header().port_count, shm::kMaxPorts));
+  std::vector<PortInfo> ports(port_count_);
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const shm::PortRecord& record = region_.port(static_cast<std::uint16_t>(i));
     PortInfo& port = ports[i];
@@ -73,13 +71,20 @@ std::vector<PortInfo> Attachment::ports() const {
 
 const char* to_string(shm::PortKind kind) {
   switch (kind) {
-    case shm::PortKind::kPci: return "pci";
-    case shm::PortKind::kXdp: return "xdp";
-    case shm::PortKind::kMemif: return "memif";
-    case shm::PortKind::kVhost: return "vhost";
-    case shm::PortKind::kVdev: return "vdev";
-    case shm::PortKind::kSocket: return "socket";
-    case shm::PortKind::kNone: break;
+    case shm::PortKind::kPci:
+      return "pci";
+    case shm::PortKind::kXdp:
+      return "xdp";
+    case shm::PortKind::kMemif:
+      return "memif";
+    case shm::PortKind::kVhost:
+      return "vhost";
+    case shm::PortKind::kVdev:
+      return "vdev";
+    case shm::PortKind::kSocket:
+      return "socket";
+    case shm::PortKind::kNone:
+      break;
   }
   return "unknown";
 }

@@ -2,6 +2,9 @@
 // The region of a running dataplane, taken over its socket and held until it or we end.
 #pragma once
 
+#include <signal.h>
+
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,8 +17,8 @@ namespace turnpike::control {
 
 class Attachment {
 public:
-  // Both programs are started at the same time, so a dataplane that is not there yet is waited for. The signals in
-  // `stop` (blocked by the caller) end the wait with an error.
+  // Both programs are started at the same time, so a dataplane that is not there yet is waited for. The
+  // signals in `stop` (blocked by the caller) end the wait with an error.
   static Result<Attachment> open(const std::string& path, seconds timeout, const sigset_t& stop);
 
   const shm::Region& region() const { return region_; }
@@ -30,18 +33,21 @@ public:
   std::vector<PortInfo> ports() const;
 
 private:
-  Attachment(shm::Region region, UniqueFd connection, UniqueFd wake_main, UniqueFd wake_control, std::uint32_t pid)
+  Attachment(shm::Region region, UniqueFd connection, UniqueFd wake_main, UniqueFd wake_control,
+             std::uint32_t pid)
       : region_(std::move(region)),
         connection_(std::move(connection)),
         wake_main_(std::move(wake_main)),
         wake_control_(std::move(wake_control)),
-        pid_(pid) {}
+        pid_(pid),
+        port_count_(std::min(region_.header().port_count, shm::kMaxPorts)) {}
 
   shm::Region region_;
   UniqueFd connection_;
   UniqueFd wake_main_;
   UniqueFd wake_control_;
   std::uint32_t pid_ = 0;
+  std::uint32_t port_count_ = 0;  // as read once: the other process cannot change it later
 };
 
 const char* to_string(shm::PortKind kind);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command rings, each with a backlog for what does not fit at the moment. One for every worker, and the last one
-// for the dataplane's main lcore.
+// The command rings, each with a backlog for what does not fit at the moment. One for every worker, and the
+// last one for the dataplane's main lcore.
 #pragma once
 
 #include <cstdint>

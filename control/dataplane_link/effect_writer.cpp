@@ -55,7 +55,8 @@ void EffectWriter::write(const turn::Effects& effects, const RequestOrigin* orig
 }
 
 void EffectWriter::write_next_hops() {
-  for (const shm::NextHop& hop : next_hops_.take_changes()) queues_.push_to_workers(shm::Command::kSetNextHop, hop);
+  for (const shm::NextHop& hop : next_hops_.take_changes())
+    queues_.push_to_workers(shm::Command::kSetNextHop, hop);
 }
 
 bool EffectWriter::in_tables(const turn::SlotId& slot, std::uint32_t capacity) {
@@ -182,12 +183,14 @@ void EffectWriter::rebind() {
     book_[worker].for_each([&](auto& known) {
       using Known = std::decay_t<decltype(known)>;
       if constexpr (std::is_same_v<Known, KnownAllocation>) {
-        const auto now = next_hops_.resolve(known.fact.client.address, known.fact.server.address, &known.path);
+        const auto now =
+            next_hops_.resolve(known.fact.client.address, known.fact.server.address, &known.path);
         repeat(shm::Command::kInstallAllocation, known.fact.client_next_hop, now, known.fact);
       } else if constexpr (std::is_same_v<Known, shm::PermissionFact>) {
         repeat(shm::Command::kInstallPermission, known.next_hop, next_hop_to(known.peer, known.relay), known);
       } else {
-        repeat(shm::Command::kInstallChannel, known.next_hop, next_hop_to(known.peer.address, known.relay), known);
+        repeat(shm::Command::kInstallChannel, known.next_hop, next_hop_to(known.peer.address, known.relay),
+               known);
       }
     });
   }

@@ -58,7 +58,8 @@ private:
 
   template <typename Fact>
   void push_fact(WorkerIndex worker, shm::Command kind, std::uint64_t seq, const Fact& fact);
-  void push_remove(shm::Command kind, std::uint64_t seq, const turn::SlotId& removed, const turn::SlotId& allocation);
+  void push_remove(shm::Command kind, std::uint64_t seq, const turn::SlotId& removed,
+                   const turn::SlotId& allocation);
   std::uint16_t next_hop_to(const wire::IpAddress& peer, const wire::Endpoint& relay);
   bool in_tables(const turn::SlotId& slot, std::uint32_t capacity);
   void mark_used_next_hops(std::vector<bool>& used);
@@ -70,7 +71,8 @@ private:
   std::vector<std::uint64_t> last_seq_;
   // The way to each client with an allocation, for answers that a later event causes.
   std::unordered_map<turn::FiveTuple, shm::LinkPath, TupleHash> paths_;
-  std::vector<turn::FiveTuple> gone_;  // clients whose allocation ended in this call: answers may still follow
+  std::vector<turn::FiveTuple>
+      gone_;  // clients whose allocation ended in this call: answers may still follow
   Counters counters_;
 };
 

@@ -44,7 +44,9 @@ std::size_t EventReader::poll(WorkerIndex index, std::size_t budget, EventHandle
   bool empty = false;
   while (taken < budget && !empty) {
     switch (ring.consumer.pop(*message_)) {
-      case shm::PopResult::kEmpty: empty = true; break;
+      case shm::PopResult::kEmpty:
+        empty = true;
+        break;
       case shm::PopResult::kCorrupt:
         ++counters_.corrupt;
         ++taken;
@@ -82,7 +84,8 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
   const shm::MessageHeader& header = message_->header;
   const bool is_worker = index + 1u < rings_.size();
   switch (static_cast<shm::Event>(header.kind)) {
-    case shm::Event::kStunRequest: return is_worker && dispatch_request(index, handler);
+    case shm::Event::kStunRequest:
+      return is_worker && dispatch_request(index, handler);
     case shm::Event::kFactRefused:
       if (!is_worker || header.body_size != sizeof(shm::FactRefused) || header.seq == 0) return false;
       ++counters_.refusals;
@@ -93,7 +96,8 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
       handler.on_port_changed();
       return true;
     case shm::Event::kInvalid:
-    case shm::Event::kCount: break;
+    case shm::Event::kCount:
+      break;
   }
   return false;
 }
@@ -107,9 +111,11 @@ bool EventReader::dispatch_request(WorkerIndex worker, EventHandler& handler) {
   const auto server = canonical(request.server);
   if (!client || !server || client->address.family != server->address.family) return false;
   if (!listeners_.contains(*server)) return false;
-  if (request.path.port >= port_count_ || request.path.vlan > 4095 || request.path.outer_vlan > 4095) return false;
+  if (request.path.port >= port_count_ || request.path.vlan > 4095 || request.path.outer_vlan > 4095)
+    return false;
   ++counters_.requests;
-  const turn::FiveTuple from{wire::ClientEndpoint(*client), wire::ServerEndpoint(*server), turn::Transport::kUdp};
+  const turn::FiveTuple from{wire::ClientEndpoint(*client), wire::ServerEndpoint(*server),
+                             turn::Transport::kUdp};
   handler.on_request(worker, from, request.path, body.subspan(sizeof request));
   return true;
 }

@@ -32,7 +32,8 @@ public:
   };
 
   // `listeners`: the only endpoints that a request may have been sent to.
-  EventReader(const shm::Region& region, std::vector<wire::ServerEndpoint> listeners, std::uint16_t port_count);
+  EventReader(const shm::Region& region, std::vector<wire::ServerEndpoint> listeners,
+              std::uint16_t port_count);
 
   // Hands on at most `budget` messages of one ring. Returns how many. The last ring is the main lcore's.
   std::size_t poll(WorkerIndex ring, std::size_t budget, EventHandler& handler);
@@ -45,8 +46,9 @@ public:
 private:
   struct Ring {
     shm::Consumer consumer;
-    // applied_seq as loaded before the events that are still to be read: a refusal is published before its sequence
-    // number counts as applied, so the number is passed on only when all events of that moment have been read.
+    // applied_seq as loaded before the events that are still to be read: a refusal is published before its
+    // sequence number counts as applied, so the number is passed on only when all events of that moment have
+    // been read.
     std::uint64_t applied = 0;
     std::uint64_t passed_on = 0;
     std::uint32_t events_before = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The last fact said about every slot of every worker: what the dataplane has now, so that it can be said again with
-// another next hop when a route changes.
+// The last fact said about every slot of every worker: what the dataplane has now, so that it can be said
+// again with another next hop when a route changes.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,8 @@ struct WorkerFacts {
   // A permission or channel goes with its allocation without being removed by itself.
   bool is_live(const shm::Slot& allocation) const {
     const KnownAllocation* owner = allocations.find(allocation.index);
-    return owner != nullptr && allocation.generation != 0 && owner->fact.allocation.generation == allocation.generation;
+    return owner != nullptr && allocation.generation != 0 &&
+           owner->fact.allocation.generation == allocation.generation;
   }
 
   // visit(Fact&) for every live permission and channel, visit(KnownAllocation&) for every live allocation.

@@ -112,8 +112,11 @@ void KernelNetwork::apply(const nlmsghdr* message, Changes& changed) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
     case RTM_NEWRULE:
-    case RTM_DELRULE: changed.routes = true; break;
-    default: break;
+    case RTM_DELRULE:
+      changed.routes = true;
+      break;
+    default:
+      break;
   }
 }
 
@@ -177,7 +180,8 @@ void KernelNetwork::probe(std::uint32_t ifindex, const IpAddress& neighbour) {
   body->ndm_family = family_of(neighbour);
   body->ndm_ifindex = static_cast<int>(ifindex);
   body->ndm_state = NUD_NONE;
-  body->ndm_flags = NTF_USE;  // as if a packet were about to be sent: starts ARP or ND, or confirms a stale entry
+  body->ndm_flags =
+      NTF_USE;  // as if a packet were about to be sent: starts ARP or ND, or confirms a stale entry
   put_address(message, NDA_DST, neighbour);
   if (requests_.request(message, [](const nlmsghdr*) {}) == EPERM) probes_refused_ = true;
 }

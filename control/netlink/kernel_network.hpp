@@ -35,7 +35,8 @@ public:
   std::optional<Route> route(const IpAddress& destination, const IpAddress& source) override;
   void probe(std::uint32_t ifindex, const IpAddress& neighbour) override;
 
-  // Set when the kernel refused probe() for lack of CAP_NET_ADMIN; neighbours then resolve only by other traffic.
+  // Set when the kernel refused probe() for lack of CAP_NET_ADMIN; neighbours then resolve only by other
+  // traffic.
   bool probes_refused() const { return probes_refused_; }
 
 private:

@@ -21,9 +21,9 @@ struct Link {
   MacAddress mac{};
   std::uint16_t mtu = 0;
   bool up = false;
-  std::uint32_t parent = 0;    // ifindex of the device below a VLAN device, else 0
-  std::uint16_t vlan = 0;      // VID of a VLAN device, else 0
-  bool service_tag = false;    // VLAN device of 802.1ad
+  std::uint32_t parent = 0;  // ifindex of the device below a VLAN device, else 0
+  std::uint16_t vlan = 0;    // VID of a VLAN device, else 0
+  bool service_tag = false;  // VLAN device of 802.1ad
 };
 
 struct InterfaceAddress {
@@ -35,10 +35,10 @@ struct InterfaceAddress {
 };
 
 enum class NeighbourState : std::uint8_t {
-  kUnknown,   // the kernel has no answer (yet)
-  kUsable,    // MAC valid
-  kStale,     // MAC valid, but not confirmed for a while
-  kFailed,    // asked and got no answer
+  kUnknown,  // the kernel has no answer (yet)
+  kUsable,   // MAC valid
+  kStale,    // MAC valid, but not confirmed for a while
+  kFailed,   // asked and got no answer
 };
 
 struct Neighbour {

@@ -110,14 +110,23 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.up = (body->ifi_flags & IFF_UP) != 0 && (body->ifi_flags & IFF_RUNNING) != 0;
   for_each_attribute(message, sizeof *body, [&](const nlattr* attribute) {
     switch (mnl_attr_get_type(attribute)) {
-      case IFLA_IFNAME: link.name = text_of(attribute); break;
-      case IFLA_ADDRESS: copy_mac(attribute, link.mac); break;
+      case IFLA_IFNAME:
+        link.name = text_of(attribute);
+        break;
+      case IFLA_ADDRESS:
+        copy_mac(attribute, link.mac);
+        break;
       case IFLA_MTU:
         link.mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>(number(attribute).value_or(0), 65535));
         break;
-      case IFLA_LINK: link.parent = number(attribute).value_or(0); break;
-      case IFLA_LINKINFO: parse_vlan(attribute, link); break;
-      default: break;
+      case IFLA_LINK:
+        link.parent = number(attribute).value_or(0);
+        break;
+      case IFLA_LINKINFO:
+        parse_vlan(attribute, link);
+        break;
+      default:
+        break;
     }
   });
   // veth and tunnels name another device in IFLA_LINK too: only a VLAN device lies on top of it.

@@ -17,9 +17,9 @@ struct NeighbourRecord {
 };
 
 // Nothing on a message of another type, or one that lacks what the record needs.
-std::optional<Link> parse_link(const nlmsghdr* message);                 // RTM_NEWLINK, RTM_DELLINK
-std::optional<InterfaceAddress> parse_address(const nlmsghdr* message);  // RTM_NEWADDR, RTM_DELADDR
-std::optional<NeighbourRecord> parse_neighbour(const nlmsghdr* message); // RTM_NEWNEIGH, RTM_DELNEIGH
-std::optional<Route> parse_route(const nlmsghdr* message);               // RTM_NEWROUTE, the answer to RTM_GETROUTE
+std::optional<Link> parse_link(const nlmsghdr* message);                  // RTM_NEWLINK, RTM_DELLINK
+std::optional<InterfaceAddress> parse_address(const nlmsghdr* message);   // RTM_NEWADDR, RTM_DELADDR
+std::optional<NeighbourRecord> parse_neighbour(const nlmsghdr* message);  // RTM_NEWNEIGH, RTM_DELNEIGH
+std::optional<Route> parse_route(const nlmsghdr* message);  // RTM_NEWROUTE, the answer to RTM_GETROUTE
 
 }  // namespace turnpike::control::netlink

@@ -14,7 +14,7 @@
 namespace turnpike::control::netlink {
 namespace {
 
-constexpr std::size_t kBufferSize = 64 * 1024;       // the kernel fills at most 32 KiB in one read
+constexpr std::size_t kBufferSize = 64 * 1024;        // the kernel fills at most 32 KiB in one read
 constexpr int kNotificationBuffer = 4 * 1024 * 1024;  // a flapping full BGP table should not overrun us
 
 int call_visit(const nlmsghdr* message, void* visit) {
@@ -40,7 +40,8 @@ Result<Socket> Socket::open(std::initializer_list<unsigned> groups) {
   setsockopt(opened.fd(), SOL_SOCKET, SO_RCVBUF, &kNotificationBuffer, sizeof kNotificationBuffer);
   for (unsigned group : groups) {
     if (mnl_socket_setsockopt(opened.socket_.get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
-      return Error{"netlink: cannot subscribe to group " + std::to_string(group) + ": " + std::strerror(errno)};
+      return Error{"netlink: cannot subscribe to group " + std::to_string(group) + ": " +
+                   std::strerror(errno)};
     }
   }
   return opened;
@@ -73,7 +74,8 @@ bool Socket::drain(const Visit& visit) {
     }
     if (size <= 0) return complete;
     // Sequence and port 0: not checked, since changes caused by a request of somebody carry theirs.
-    if (mnl_cb_run(buffer_.data(), static_cast<std::size_t>(size), 0, 0, call_visit, const_cast<Visit*>(&visit)) < 0) {
+    if (mnl_cb_run(buffer_.data(), static_cast<std::size_t>(size), 0, 0, call_visit,
+                   const_cast<Visit*>(&visit)) < 0) {
       complete = false;
     }
   }

@@ -20,7 +20,8 @@ public:
   // With groups (RTNLGRP_*) the socket hears changes and never blocks; without it asks and waits for answers.
   static Result<Socket> open(std::initializer_list<unsigned> groups = {});
 
-  // Sends a request with NLM_F_ACK or NLM_F_DUMP and visits every answer. Returns 0 or the errno of the kernel.
+  // Sends a request with NLM_F_ACK or NLM_F_DUMP and visits every answer. Returns 0 or the errno of the
+  // kernel.
   int request(nlmsghdr* message, const Visit& visit);
   // Visits every change that has arrived. False when some were lost: everything has to be asked for again.
   bool drain(const Visit& visit);

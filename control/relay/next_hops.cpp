@@ -8,8 +8,9 @@
 namespace turnpike::control {
 namespace {
 
-constexpr Time kProbeInterval = std::chrono::seconds(1);        // of an unresolved neighbour, as ARP itself
-constexpr Time kStaleProbeInterval = std::chrono::seconds(30);  // the kernel does not see our traffic confirm it
+constexpr Time kProbeInterval = std::chrono::seconds(1);  // of an unresolved neighbour, as ARP itself
+constexpr Time kStaleProbeInterval =
+    std::chrono::seconds(30);  // the kernel does not see our traffic confirm it
 constexpr std::uint16_t kSmallestMtu = 576;
 
 std::uint64_t number_of(const MacAddress& mac) {
@@ -47,8 +48,9 @@ Status NextHops::set_static(std::vector<StaticNextHop> hops, const std::vector<P
     }
     static_.push_back({std::move(hop), *port});
   }
-  std::stable_sort(static_.begin(), static_.end(),
-                   [](const Static& a, const Static& b) { return a.hop.prefix_length > b.hop.prefix_length; });
+  std::stable_sort(static_.begin(), static_.end(), [](const Static& a, const Static& b) {
+    return a.hop.prefix_length > b.hop.prefix_length;
+  });
   return Unit{};
 }
 
@@ -159,14 +161,16 @@ void NextHops::update(Entry& entry, bool always) {
       if (link->mac != MacAddress{}) fact.source_mac = link->mac;
     }
     const Neighbour neighbour = network_.neighbour(key.ifindex, key.neighbour);
-    const bool has_mac = neighbour.state == NeighbourState::kUsable || neighbour.state == NeighbourState::kStale;
+    const bool has_mac =
+        neighbour.state == NeighbourState::kUsable || neighbour.state == NeighbourState::kStale;
     // kUnknown keeps what was known: the kernel forgets idle entries, but our packets do not pass through it.
     if (has_mac) fact.destination_mac = neighbour.mac;
     if (has_mac || neighbour.state == NeighbourState::kFailed) fact.resolved = has_mac ? 1 : 0;
     entry.stale = neighbour.state != NeighbourState::kUsable;
   }
   const bool differs = fact.mtu != entry.fact.mtu || fact.source_mac != entry.fact.source_mac ||
-                       fact.destination_mac != entry.fact.destination_mac || fact.resolved != entry.fact.resolved;
+                       fact.destination_mac != entry.fact.destination_mac ||
+                       fact.resolved != entry.fact.resolved;
   entry.fact = fact;
   if (differs || always) changes_.push_back(fact);
 }
@@ -189,8 +193,9 @@ void NextHops::tick(Time now) {
 }
 
 std::size_t NextHops::unresolved() const {
-  return static_cast<std::size_t>(std::count_if(
-      entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.live && entry.fact.resolved == 0; }));
+  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [](const Entry& entry) {
+    return entry.live && entry.fact.resolved == 0;
+  }));
 }
 
 }  // namespace turnpike::control

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where packets to a client or peer leave: destination -> index of the next-hop table that every worker holds.
+// Where packets to a client or peer leave: destination -> index of the next-hop table that every worker
+// holds.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@
 
 namespace turnpike::control {
 
-// One entry for each neighbour, not for each destination, so that a neighbour's change is one fact for each worker.
-// Entries are not counted: when the table is full, those that no live fact names are taken back.
+// One entry for each neighbour, not for each destination, so that a neighbour's change is one fact for each
+// worker. Entries are not counted: when the table is full, those that no live fact names are taken back.
 class NextHops {
 public:
   // Sets the flag of every index that a live fact names.
@@ -29,7 +30,8 @@ public:
     std::uint64_t table_full = 0;  // look-ups that found no free index
   };
 
-  explicit NextHops(Network& network, std::uint32_t limit = shm::kMaxNextHops) : network_(network), limit_(limit) {}
+  explicit NextHops(Network& network, std::uint32_t limit = shm::kMaxNextHops)
+      : network_(network), limit_(limit) {}
 
   void set_mark_used(MarkUsed mark_used) { mark_used_ = std::move(mark_used); }
   void set_local_addresses(std::unordered_set<IpAddress> addresses) { local_ = std::move(addresses); }
@@ -38,8 +40,8 @@ public:
   // Call again when a port record changed.
   void set_ports(std::vector<PortInfo> ports);
 
-  // The index for packets from `source` to `destination`. `arrival`: the way the client's request came, taken when
-  // no route through one of our ports is known. kNoNextHop: one of our own addresses, or unreachable.
+  // The index for packets from `source` to `destination`. `arrival`: the way the client's request came, taken
+  // when no route through one of our ports is known. kNoNextHop: one of our own addresses, or unreachable.
   std::uint16_t resolve(const IpAddress& destination, const IpAddress& source, const shm::LinkPath* arrival);
 
   // After the network or the ports changed: brings every entry up to date.
@@ -55,15 +57,16 @@ public:
   const Counters& counters() const { return counters_; }
 
 private:
-  // Either a neighbour that the kernel resolves, or MAC addresses as given (static, or the way a request came).
+  // Either a neighbour that the kernel resolves, or MAC addresses as given (static, or the way a request
+  // came).
   struct Key {
     std::uint16_t port = 0;
     std::uint16_t vlan = 0;
     std::uint16_t outer_vlan = 0;
-    std::uint16_t mtu = 0;            // given by a static next hop, else 0
-    std::uint32_t ifindex = 0;        // of the neighbour
-    IpAddress neighbour;              // family kNone: `remote` is given
-    MacAddress local{};               // zero: the port's
+    std::uint16_t mtu = 0;      // given by a static next hop, else 0
+    std::uint32_t ifindex = 0;  // of the neighbour
+    IpAddress neighbour;        // family kNone: `remote` is given
+    MacAddress local{};         // zero: the port's
     MacAddress remote{};
     friend bool operator==(const Key&, const Key&) = default;
   };
@@ -82,7 +85,8 @@ private:
     std::uint16_t port = 0;
   };
 
-  std::optional<Key> find_key(const IpAddress& destination, const IpAddress& source, const shm::LinkPath* arrival);
+  std::optional<Key> find_key(const IpAddress& destination, const IpAddress& source,
+                              const shm::LinkPath* arrival);
   std::optional<std::uint16_t> add(const Key& key);
   std::optional<std::uint16_t> free_index();
   // Recomputes the entry's fact; notes it as changed when it differs or `always`.

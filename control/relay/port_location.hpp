@@ -20,6 +20,7 @@ struct PortInfo {
   std::uint32_t ifindex = 0;  // 0: no netdev
   MacAddress mac{};
   std::uint16_t mtu = 1500;
+  friend bool operator==(const PortInfo&, const PortInfo&) = default;
 };
 
 struct PortLocation {

@@ -30,7 +30,8 @@ std::string_view take_part(std::string_view& text) {
 Status parse_prefix(std::string_view text, StaticNextHop& hop) {
   auto range = turn::AddressRange::parse(text);
   if (!range) return Error{range.error()};
-  if (text.find('-') != std::string_view::npos) return Error{"a range has no prefix length; " + std::string(kForm)};
+  if (text.find('-') != std::string_view::npos)
+    return Error{"a range has no prefix length; " + std::string(kForm)};
   hop.range = *range;
   const std::size_t slash = text.find('/');
   const auto bits = static_cast<unsigned>(range->first.size() * 8);
@@ -74,7 +75,8 @@ Result<StaticNextHop> StaticNextHop::parse(std::string_view text) {
   if (auto parsed = parse_prefix(take_part(rest), hop); !parsed) return Error{named + parsed.error()};
   bool has_mac = false;
   while (!rest.empty()) {
-    if (auto parsed = parse_part(take_part(rest), hop, has_mac); !parsed) return Error{named + parsed.error()};
+    if (auto parsed = parse_part(take_part(rest), hop, has_mac); !parsed)
+      return Error{named + parsed.error()};
   }
   if (hop.port.empty() || !has_mac) return Error{named + "port or mac is missing; " + std::string(kForm)};
   return hop;
@@ -96,7 +98,8 @@ Result<shm::MacAddress> parse_mac(std::string_view text) {
 
 std::string to_string(const shm::MacAddress& mac) {
   char text[18];
-  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                mac[5]);
   return text;
 }
 

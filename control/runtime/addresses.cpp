@@ -24,7 +24,8 @@ std::string joined(const std::vector<IpAddress>& addresses) {
 std::vector<IpAddress> carried_by_ports(std::span<const PortInfo> ports, const Network& network) {
   std::vector<IpAddress> carried;
   for (const InterfaceAddress& entry : network.addresses()) {
-    if (!entry.link_local && !contains(carried, entry.address) && locate_netdev(network, ports, entry.ifindex)) {
+    if (!entry.link_local && !contains(carried, entry.address) &&
+        locate_netdev(network, ports, entry.ifindex)) {
       carried.push_back(entry.address);
     }
   }
@@ -32,14 +33,16 @@ std::vector<IpAddress> carried_by_ports(std::span<const PortInfo> ports, const N
 }
 
 Result<std::vector<IpAddress>> choose(const char* option, const std::vector<IpAddress>& given,
-                                      std::span<const PortInfo> ports, const std::vector<IpAddress>& carried) {
+                                      std::span<const PortInfo> ports,
+                                      const std::vector<IpAddress>& carried) {
   if (given.empty() && carried.empty()) {
     return Error{std::string(option) + ": the ports carry no address; give --" + option +
                  ", or give the ports' netdevs addresses first"};
   }
   if (given.empty()) return carried;
   // A port without netdev has no addresses that anybody could look up: what is said of it must be believed.
-  const bool believed = std::any_of(ports.begin(), ports.end(), [](const PortInfo& port) { return port.ifindex == 0; });
+  const bool believed =
+      std::any_of(ports.begin(), ports.end(), [](const PortInfo& port) { return port.ifindex == 0; });
   for (const IpAddress& address : given) {
     if (!believed && !contains(carried, address)) {
       return Error{std::string(option) + "=" + wire::to_string(address) +
@@ -65,9 +68,11 @@ Result<std::vector<turn::RelayAddress>> advertise(const std::vector<IpAddress>& 
     }
     const std::string text = "external-ip=" + wire::to_string(external.advertised);
     if (meant.empty()) return Error{text + ": there is no such relay-ip (they are " + joined(relays) + ")"};
-    if (meant.size() > 1) return Error{text + ": several relay addresses; write PUBLIC/PRIVATE for each of them"};
+    if (meant.size() > 1)
+      return Error{text + ": several relay addresses; write PUBLIC/PRIVATE for each of them"};
     if (meant.front()->advertised != meant.front()->own) {
-      return Error{text + ": " + wire::to_string(meant.front()->own) + " has another external address already"};
+      return Error{text + ": " + wire::to_string(meant.front()->own) +
+                   " has another external address already"};
     }
     meant.front()->advertised = external.advertised;
   }
@@ -76,11 +81,13 @@ Result<std::vector<turn::RelayAddress>> advertise(const std::vector<IpAddress>& 
 
 Status check_ranges(const ControlOptions& options, const ServedAddresses& served) {
   for (const turn::RelayAddress& relay : served.relays) {
-    const bool inside = options.listening_port >= options.turn.min_port && options.listening_port <= options.turn.max_port;
+    const bool inside =
+        options.listening_port >= options.turn.min_port && options.listening_port <= options.turn.max_port;
     if (inside && contains(served.listening, relay.own)) {
       return Error{"listening-port=" + std::to_string(options.listening_port) + " lies in the relay range " +
-                   std::to_string(options.turn.min_port) + "-" + std::to_string(options.turn.max_port) + " of " +
-                   wire::to_string(relay.own) + "; move one of them (listening-port, min-port, max-port)"};
+                   std::to_string(options.turn.min_port) + "-" + std::to_string(options.turn.max_port) +
+                   " of " + wire::to_string(relay.own) +
+                   "; move one of them (listening-port, min-port, max-port)"};
     }
   }
   return Unit{};

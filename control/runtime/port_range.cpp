@@ -39,7 +39,9 @@ bool write_line(const std::string& path, const std::string& line) {
   return file.good();
 }
 
-std::string text_of(PortRange range) { return std::to_string(range.first) + "-" + std::to_string(range.last); }
+std::string text_of(PortRange range) {
+  return std::to_string(range.first) + "-" + std::to_string(range.last);
+}
 
 }  // namespace
 

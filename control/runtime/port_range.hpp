@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Keeps the kernel from handing out ports that are ours: relay ports of xdp ports live on addresses that the kernel
-// has as well.
+// Keeps the kernel from handing out ports that are ours: relay ports of xdp ports live on addresses that the
+// kernel has as well.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ Result<std::vector<PortRange>> parse_reserved_ports(std::string_view text);
 // Every port of `wanted` that the kernel hands out by itself is reserved.
 bool is_reserved(PortRange wanted, PortRange handed_out, const std::vector<PortRange>& reserved);
 
-// Reserves the range in this network namespace when that is needed and possible. The value is a line for the log, empty
-// when nothing had to be done; an error names the sysctl command.
+// Reserves the range in this network namespace when that is needed and possible. The value is a line for the
+// log, empty when nothing had to be done; an error names the sysctl command.
 Result<std::string> reserve_ports(PortRange wanted, const std::string& proc_ipv4 = "/proc/sys/net/ipv4");
 
 }  // namespace turnpike::control

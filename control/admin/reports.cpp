@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// status, sessions and drops from the server, the region and the link.
+#include "control/admin/reports.hpp"
+
+#include "common/config/options.hpp"
+
+namespace turnpike::control {
+namespace {
+
+std::uint64_t load(const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); }
+
+std::int64_t whole_seconds(Time time) { return std::chrono::duration_cast<seconds>(time).count(); }
+
+std::string worker_name(const ReportSources& sources, WorkerIndex worker) {
+  return worker == sources.attachment.workers() ? "main" : std::to_string(worker);
+}
+
+Json counters_of(const shm::WorkerBlock& block) {
+  Json counters = Json::object();
+  for (std::size_t i = 0; i < shm::kCounters; ++i) {
+    counters[std::string(shm::kCounterTable[i].name)] = load(block.counts.counters[i]);
+  }
+  return counters;
+}
+
+Json report_worker(const ReportSources& sources, WorkerIndex worker, Time now) {
+  const shm::WorkerBlock& block = sources.attachment.region().worker(worker);
+  const auto& capacity = sources.attachment.region().capacity();
+  const auto& rates = sources.statistics.rates(worker);
+  const Time heartbeat(static_cast<std::int64_t>(load(block.heartbeat_ns)));
+  const CommandQueues& queues = sources.engine.queues();
+  return {{"worker", worker_name(sources, worker)},
+          {"heartbeat_age_ms", std::max<std::int64_t>((now - heartbeat).count() / 1'000'000, 0)},
+          {"max_loop_us", load(block.max_loop_ns) / 1000},
+          {"rx_pps", static_cast<std::uint64_t>(rates.rx_pps)},
+          {"tx_pps", static_cast<std::uint64_t>(rates.tx_pps)},
+          {"applied_seq", load(block.applied_seq)},
+          {"command_ring", {{"used", queues.ring_used(worker)}, {"cells", capacity.command_cells}}},
+          {"command_backlog", queues.backlog(worker)},
+          {"event_ring", {{"used", sources.engine.reader().used(worker)}, {"cells", capacity.event_cells}}},
+          {"counters", counters_of(block)}};
+}
+
+Json report_ports(const ReportSources& sources) {
+  Json ports = Json::array();
+  for (const PortInfo& port : sources.engine.ports()) {
+    ports.push_back({{"name", port.name},
+                     {"kind", to_string(port.kind)},
+                     {"link_up", port.link_up},
+                     {"mtu", port.mtu},
+                     {"mac", to_string(port.mac)},
+                     {"ifindex", port.ifindex}});
+  }
+  return ports;
+}
+
+Json report_server(const ReportSources& sources) {
+  Json counters = Json::object();
+  sources.engine.server().counters().for_each(
+      [&](std::string_view name, std::string_view, std::uint64_t value) {
+        counters[std::string(name)] = value;
+      });
+  return counters;
+}
+
+Json report_link(const ReportSources& sources) {
+  const Engine& engine = sources.engine;
+  return {{"requests", engine.reader().counters().requests},
+          {"refusals", engine.reader().counters().refusals},
+          {"events_invalid", engine.reader().counters().invalid},
+          {"event_rings_corrupt", engine.reader().counters().corrupt},
+          {"replies", engine.writer().counters().replies},
+          {"replies_dropped", engine.queues().dropped_datagrams()},
+          {"replies_without_path", engine.writer().counters().replies_without_path},
+          {"facts_rebound", engine.writer().counters().rebound},
+          {"facts_outside_tables", engine.writer().counters().outside_tables},
+          {"next_hops", engine.next_hops().size()},
+          {"next_hops_unresolved", engine.next_hops().unresolved()},
+          {"next_hops_full", engine.next_hops().counters().table_full},
+          {"destinations_without_route", engine.next_hops().counters().no_route}};
+}
+
+Json report_errors(const ReportSources& sources, Time now) {
+  Json errors = Json::array();
+  for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
+    for (const shm::ErrorRecord& record : sources.attachment.region().worker(worker).errors) {
+      const std::uint64_t count = record.count.load(std::memory_order_acquire);  // E2
+      if (count == 0) continue;
+      const Time last(static_cast<std::int64_t>(load(record.last_ns)));
+      errors.push_back({{"worker", worker_name(sources, worker)},
+                        {"text", shm::error_text(record)},
+                        {"count", count},
+                        {"last_s_ago", std::max<std::int64_t>(whole_seconds(now - last), 0)}});
+    }
+  }
+  return errors;
+}
+
+Json report_session(const ReportSources& sources, const turn::SessionView& session, Time now) {
+  const shm::AllocationCounters& traffic =
+      sources.attachment.region().allocation(session.allocation.worker, session.allocation.index);
+  Json relays = Json::array();
+  for (const wire::RelayEndpoint& relay : {session.relay_v4, session.relay_v6}) {
+    if (relay.address.family != wire::Family::kNone) relays.push_back(wire::to_string(relay));
+  }
+  Json peers = Json::array();
+  for (const turn::SessionView::Peer& peer : session.peers) {
+    const bool channel = peer.channel != 0;
+    Json entry{{"peer", channel ? wire::to_string(peer.peer) : wire::to_string(peer.peer.address)}};
+    if (channel) entry["channel"] = peer.channel;
+    entry["expires_in_s"] = whole_seconds(peer.deadline - now);
+    peers.push_back(std::move(entry));
+  }
+  return {
+      {"user", session.user},
+      {"client", wire::to_string(session.five_tuple.client)},
+      {"server", wire::to_string(session.five_tuple.server)},
+      {"transport", "udp"},
+      {"relays", std::move(relays)},
+      {"expires_in_s", whole_seconds(session.deadline - now)},
+      {"worker", session.allocation.worker},
+      {"to_peer", {{"packets", load(traffic.to_peer_packets)}, {"bytes", load(traffic.to_peer_bytes)}}},
+      {"to_client", {{"packets", load(traffic.to_client_packets)}, {"bytes", load(traffic.to_client_bytes)}}},
+      {"peers", std::move(peers)}};
+}
+
+Json answer_verb(const ReportSources& sources, Time now, const Json& request) {
+  const std::string verb = request.value("verb", std::string());
+  if (verb == "status") return report_status(sources, now);
+  if (verb == "sessions") return report_sessions(sources, now, request.value("limit", std::size_t{0}));
+  if (verb == "drops") return report_drops(sources);
+  return {{"ok", false}, {"error", "unknown verb \"" + verb + "\"; there are status, sessions and drops"}};
+}
+
+}  // namespace
+
+Json report_status(const ReportSources& sources, Time now) {
+  const auto& header = sources.attachment.region().header();
+  const auto& served = sources.engine.served();
+  Json listening = Json::array();
+  for (const wire::IpAddress& address : served.listening) {
+    listening.push_back(wire::to_string(wire::Endpoint{address, 0, sources.options.listening_port}));
+  }
+  Json relays = Json::array();
+  for (const turn::RelayAddress& relay : served.relays) {
+    Json entry{{"address", wire::to_string(relay.own)}};
+    if (relay.advertised != relay.own) entry["external"] = wire::to_string(relay.advertised);
+    relays.push_back(std::move(entry));
+  }
+  Json workers = Json::array();
+  for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
+    workers.push_back(report_worker(sources, worker, now));
+  }
+  const Time dataplane_started(static_cast<std::int64_t>(header.start_ns));
+  return {{"ok", true},
+          {"version", std::string(config::version())},
+          {"instance", sources.options.paths.instance},
+          {"uptime_s", whole_seconds(now - sources.started)},
+          {"dataplane",
+           {{"version", sources.attachment.dataplane_version()},
+            {"pid", sources.attachment.dataplane_pid()},
+            {"uptime_s", std::max<std::int64_t>(whole_seconds(now - dataplane_started), 0)}}},
+          {"realm", sources.options.turn.realm},
+          {"authentication", sources.options.turn.authenticate ? "long-term" : "none"},
+          {"users", sources.options.users.size()},
+          {"listening", std::move(listening)},
+          {"relay", std::move(relays)},
+          {"relay_ports", {{"min", sources.options.turn.min_port}, {"max", sources.options.turn.max_port}}},
+          {"sessions", sources.engine.server().allocation_count()},
+          {"session_capacity",
+           std::uint64_t{sources.attachment.region().capacity().allocations} * sources.attachment.workers()},
+          {"ports", report_ports(sources)},
+          {"workers", std::move(workers)},
+          {"server", report_server(sources)},
+          {"link", report_link(sources)},
+          {"errors", report_errors(sources, now)}};
+}
+
+Json report_sessions(const ReportSources& sources, Time now, std::size_t limit) {
+  Json sessions = Json::array();
+  sources.engine.server().for_each_session([&](const turn::SessionView& session) {
+    if (limit == 0 || sessions.size() < limit) sessions.push_back(report_session(sources, session, now));
+  });
+  return {
+      {"ok", true}, {"total", sources.engine.server().allocation_count()}, {"sessions", std::move(sessions)}};
+}
+
+Json report_drops(const ReportSources& sources) {
+  Json drops = Json::array();
+  for (std::size_t i = 0; i < shm::kDropReasons; ++i) {
+    std::uint64_t total = 0;
+    Json workers = Json::object();
+    for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
+      const std::uint64_t count = load(sources.attachment.region().worker(worker).counts.drops[i]);
+      workers[worker_name(sources, worker)] = count;
+      total += count;
+    }
+    drops.push_back({{"reason", std::string(shm::kDropReasonTable[i].name)},
+                     {"text", std::string(shm::kDropReasonTable[i].text)},
+                     {"total", total},
+                     {"workers", std::move(workers)}});
+  }
+  // Those that happened come first, the most frequent one on top.
+  std::stable_sort(drops.begin(), drops.end(),
+                   [](const Json& a, const Json& b) { return a["total"] > b["total"]; });
+  return {{"ok", true}, {"drops", std::move(drops)}};
+}
+
+std::string answer_request(const ReportSources& sources, Time now, std::string_view line) {
+  Json answer;
+  const Json request = Json::parse(line, nullptr, false);
+  try {
+    answer = request.is_object()
+                 ? answer_verb(sources, now, request)
+                 : Json{{"ok", false}, {"error", "a request is one line like {\"verb\":\"status\"}"}};
+  } catch (const Json::exception& error) {  // a member of another type than its verb takes
+    answer = {{"ok", false}, {"error", std::string("invalid request: ") + error.what()}};
+  }
+  // User names are opaque bytes and need not be UTF-8.
+  return answer.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace turnpike::control

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What turnpikectl shows, as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/time.hpp"
+#include "control/runtime/engine.hpp"
+#include "control/runtime/statistics.hpp"
+
+namespace turnpike::control {
+
+using Json = nlohmann::ordered_json;
+
+struct ReportSources {
+  const ControlOptions& options;
+  const Attachment& attachment;
+  const Engine& engine;
+  const Statistics& statistics;
+  Time started{};
+};
+
+Json report_status(const ReportSources& sources, Time now);
+// At most `limit` sessions, 0 for all; "total" counts all of them.
+Json report_sessions(const ReportSources& sources, Time now, std::size_t limit);
+Json report_drops(const ReportSources& sources);
+
+// Answers one request line, {"verb": ...}. Anything else gets {"ok": false, "error": ...}.
+std::string answer_request(const ReportSources& sources, Time now, std::string_view line);
+
+}  // namespace turnpike::control

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Text of status, sessions and drops.
+#include "control/ctl/format.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace turnpike::ctl {
+namespace {
+
+// A number or a string as text; user names come from clients and must not steer the terminal.
+std::string text_of(const Json& value) {
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
+std::string joined(const Json& list) {
+  std::string text;
+  for (const Json& entry : list) text += (text.empty() ? "" : ", ") + text_of(entry);
+  return text.empty() ? "none" : text;
+}
+
+std::string pair_of(const Json& traffic) {
+  return text_of(traffic.at("packets")) + "/" + text_of(traffic.at("bytes"));
+}
+
+void add_line(std::string& out, const char* title, const std::string& value) {
+  char line[32];
+  std::snprintf(line, sizeof line, "%-14s", title);
+  out += line + value + "\n";
+}
+
+std::string relays_text(const Json& relays, const Json& ports) {
+  std::string text;
+  for (const Json& relay : relays) {
+    text += (text.empty() ? "" : ", ") + text_of(relay.at("address"));
+    if (relay.contains("external")) text += " (external " + text_of(relay.at("external")) + ")";
+  }
+  return text + " ports " + text_of(ports.at("min")) + "-" + text_of(ports.at("max"));
+}
+
+std::string workers_table(const Json& workers) {
+  Table table({{"WORKER"},
+               {"RX/S", true},
+               {"TX/S", true},
+               {"RX", true},
+               {"TX", true},
+               {"COMMANDS", true},
+               {"EVENTS", true},
+               {"HEARTBEAT", true},
+               {"LONGEST LOOP", true}});
+  const auto fill = [](const Json& ring) {
+    return text_of(ring.at("used")) + "/" + text_of(ring.at("cells"));
+  };
+  for (const Json& worker : workers) {
+    const Json& counters = worker.at("counters");
+    table.add({text_of(worker.at("worker")), text_of(worker.at("rx_pps")), text_of(worker.at("tx_pps")),
+               text_of(counters.at("rx_packets")), text_of(counters.at("tx_packets")),
+               fill(worker.at("command_ring")), fill(worker.at("event_ring")),
+               text_of(worker.at("heartbeat_age_ms")) + " ms", text_of(worker.at("max_loop_us")) + " us"});
+  }
+  return table.text();
+}
+
+std::string ports_table(const Json& ports) {
+  Table table({{"PORT"}, {"LINK"}, {"MTU", true}, {"MAC"}});
+  for (const Json& port : ports) {
+    table.add({text_of(port.at("name")), port.at("link_up").get<bool>() ? "up" : "down",
+               text_of(port.at("mtu")), text_of(port.at("mac"))});
+  }
+  return table.text();
+}
+
+// What happened at all, of a flat object of counters.
+std::string counters_table(const char* title, const Json& counters) {
+  Table table({{title}, {"COUNT", true}});
+  bool any = false;
+  for (const auto& [name, value] : counters.items()) {
+    if (value == 0) continue;
+    table.add({name, text_of(value)});
+    any = true;
+  }
+  return any ? "\n" + table.text() : std::string();
+}
+
+}  // namespace
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  for (const Column& column : columns_) widths.push_back(column.title.size());
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  const auto add_row = [&](const auto& cell_at) {
+    std::string line;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& cell = cell_at(i);
+      const std::string blanks(widths[i] - cell.size(), ' ');
+      line += (i == 0 ? "" : "  ") + (columns_[i].right ? blanks + cell : cell + blanks);
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  };
+  add_row([&](std::size_t i) -> const std::string& { return columns_[i].title; });
+  for (const auto& row : rows_) add_row([&](std::size_t i) -> const std::string& { return row[i]; });
+  return out;
+}
+
+std::string format_duration(std::int64_t seconds) {
+  const std::int64_t minutes = seconds / 60;
+  const std::int64_t hours = minutes / 60;
+  if (hours >= 24) return std::to_string(hours / 24) + "d " + std::to_string(hours % 24) + "h";
+  if (hours > 0) return std::to_string(hours) + "h " + std::to_string(minutes % 60) + "m";
+  if (minutes > 0) return std::to_string(minutes) + "m " + std::to_string(seconds % 60) + "s";
+  return std::to_string(seconds) + "s";
+}
+
+std::string format_status(const Json& answer) {
+  const Json& dataplane = answer.at("dataplane");
+  const auto up = [](const Json& of) { return format_duration(of.at("uptime_s").get<std::int64_t>()); };
+  std::string out;
+  add_line(out, "instance", text_of(answer.at("instance")));
+  add_line(out, "control", text_of(answer.at("version")) + ", up " + up(answer));
+  add_line(
+      out, "dataplane",
+      text_of(dataplane.at("version")) + ", PID " + text_of(dataplane.at("pid")) + ", up " + up(dataplane));
+  add_line(out, "listening", joined(answer.at("listening")));
+  add_line(out, "relay", relays_text(answer.at("relay"), answer.at("relay_ports")));
+  const std::string realm = text_of(answer.at("realm"));
+  add_line(out, "users",
+           text_of(answer.at("users")) + (realm.empty() ? "" : " in realm " + realm) + ", authentication " +
+               text_of(answer.at("authentication")));
+  add_line(out, "sessions", text_of(answer.at("sessions")) + " of " + text_of(answer.at("session_capacity")));
+  out += "\n" + ports_table(answer.at("ports"));
+  out += "\n" + workers_table(answer.at("workers"));
+  out += counters_table("SERVER", answer.at("server"));
+  out += counters_table("LINK", answer.at("link"));
+  for (const Json& error : answer.at("errors")) {
+    out += "\nerror on worker " + text_of(error.at("worker")) + ": " + text_of(error.at("text")) + " (" +
+           text_of(error.at("count")) + " times, last " +
+           format_duration(error.at("last_s_ago").get<std::int64_t>()) + " ago)\n";
+  }
+  return out;
+}
+
+std::string format_sessions(const Json& answer) {
+  Table table({{"USER"},
+               {"CLIENT"},
+               {"RELAY"},
+               {"EXPIRES", true},
+               {"TO PEER packets/bytes", true},
+               {"TO CLIENT packets/bytes", true},
+               {"PEERS"}});
+  for (const Json& session : answer.at("sessions")) {
+    std::string peers;
+    for (const Json& peer : session.at("peers")) {
+      peers += (peers.empty() ? "" : ", ") + text_of(peer.at("peer"));
+      if (!peer.contains("channel")) continue;
+      char channel[16];
+      std::snprintf(channel, sizeof channel, "#0x%x", peer.at("channel").get<unsigned>());
+      peers += channel;
+    }
+    table.add({text_of(session.at("user")), text_of(session.at("client")), joined(session.at("relays")),
+               format_duration(session.at("expires_in_s").get<std::int64_t>()),
+               pair_of(session.at("to_peer")), pair_of(session.at("to_client")), peers});
+  }
+  const std::size_t shown = answer.at("sessions").size();
+  const std::string total = text_of(answer.at("total"));
+  const std::string cut =
+      std::to_string(shown) == total ? "" : ", the first " + std::to_string(shown) + " shown";
+  return (shown == 0 ? std::string() : table.text()) + total + " session(s)" + cut + "\n";
+}
+
+std::string format_drops(const Json& answer, bool all) {
+  const Json& drops = answer.at("drops");
+  std::vector<Table::Column> columns{{"REASON"}, {"TOTAL", true}};
+  if (!drops.empty()) {
+    for (const auto& [worker, count] : drops.front().at("workers").items()) columns.push_back({worker, true});
+  }
+  columns.push_back({"MEANING"});
+  Table table(std::move(columns));
+  bool any = false;
+  for (const Json& drop : drops) {
+    if (!all && drop.at("total") == 0) continue;
+    std::vector<std::string> row{text_of(drop.at("reason")), text_of(drop.at("total"))};
+    for (const auto& [worker, count] : drop.at("workers").items()) row.push_back(text_of(count));
+    row.push_back(text_of(drop.at("text")));
+    table.add(std::move(row));
+    any = true;
+  }
+  return any ? table.text() : "no packet was dropped\n";
+}
+
+}  // namespace turnpike::ctl

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turnpike-control: authenticates clients and tells the dataplane what to relay.
+#include <signal.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "common/config/options.hpp"
+#include "control/crypto/openssl_crypto.hpp"
+#include "control/options.hpp"
+#include "control/runtime/app.hpp"
+#include "control/runtime/log.hpp"
+
+namespace {
+
+using turnpike::control::App;
+using turnpike::control::ControlOptions;
+using turnpike::control::OpensslCrypto;
+
+int fail(const std::string& text) {
+  std::fprintf(stderr, "turnpike-control: %s\n", text.c_str());
+  return 1;
+}
+
+// `ps` shows arguments to everybody: passwords in them are overwritten once they have been read.
+void hide_passwords(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    char* value = nullptr;
+    if (argument == "--user" && i + 1 < argc) value = argv[i + 1];
+    if (argument.starts_with("--user=")) value = argv[i] + std::strlen("--user=");
+    char* colon = value == nullptr ? nullptr : std::strchr(value, ':');
+    if (colon != nullptr) std::memset(colon + 1, '*', std::strlen(colon + 1));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // until the event loop takes them
+  signal(SIGPIPE, SIG_IGN);
+
+  auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
+  if (!options) return fail(options.error());
+  if (options->print_if_asked()) return 0;
+  OpensslCrypto crypto;
+  auto settings = ControlOptions::read(*options, crypto);
+  if (!settings) return fail(settings.error());
+  if (options->only_check()) {
+    std::puts("the configuration is valid");
+    return 0;
+  }
+  options->wipe("user");
+  hide_passwords(argc, argv);
+  turnpike::control::start_log(settings->verbose);
+
+  auto app = App::start(std::move(*settings), stop);
+  if (!app) return fail(app.error());
+  if (auto ended = (*app)->run(); !ended) return fail(ended.error());
+  return 0;
+}

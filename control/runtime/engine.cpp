@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One pass of control over its rings and timers.
+#include "control/runtime/engine.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "control/runtime/log.hpp"
+
+namespace turnpike::control {
+namespace {
+
+constexpr std::size_t kEventBudget = 64;  // of one ring in one pass
+constexpr Time kPollInterval = std::chrono::milliseconds(20);
+constexpr Time kBacklogInterval = std::chrono::milliseconds(1);
+
+turn::Config server_config(const ControlOptions& options, const shm::Capacity& capacity,
+                           const ServedAddresses& served) {
+  turn::Config config = options.turn;
+  config.workers = static_cast<WorkerIndex>(capacity.workers);
+  config.max_allocations = capacity.allocations;
+  config.max_permissions = capacity.permissions;
+  config.max_channels = capacity.channels;
+  config.relay_addresses = served.relays;
+  config.service_endpoints = served.service_endpoints(options);
+  return config;
+}
+
+std::vector<wire::ServerEndpoint> listeners(const ControlOptions& options, const ServedAddresses& served) {
+  std::vector<wire::ServerEndpoint> endpoints;
+  for (const wire::IpAddress& address : served.listening) {
+    endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
+               ServedAddresses served)
+    : options_(options),
+      attachment_(attachment),
+      served_(std::move(served)),
+      ports_(attachment.ports()),
+      next_hops_(network),
+      queues_(attachment.region(), attachment.wake_main()),
+      writer_(attachment.region().capacity(), queues_, next_hops_),
+      reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
+      applied_(attachment.workers(), 0) {
+  std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
+  for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
+  next_hops_.set_local_addresses(std::move(own));
+  next_hops_.set_ports(ports_);
+}
+
+Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.next_hops, ports_); }
+
+void Engine::announce() {
+  const auto facts = served_.facts(options_);
+  for (WorkerIndex queue = 0; queue < queues_.count(); ++queue) {
+    queues_.push(queue, shm::Command::kReset, 0, Bytes());
+    for (const shm::LocalAddress& fact : facts) queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
+  }
+}
+
+bool Engine::pass(Time now) {
+  now_ = now;
+  backlog_ = !queues_.flush();
+  std::size_t taken = 0;
+  for (WorkerIndex ring = 0; ring < reader_.count(); ++ring) {
+    // Whoever takes no commands gets no new ones: its requests wait, then are dropped where they arise.
+    if (!queues_.congested(ring)) taken += reader_.poll(ring, kEventBudget, *this);
+  }
+  if (server_.next_timeout() <= now) {
+    effects_.clear();
+    server_.on_timeout(now, effects_);
+    write_effects(nullptr);
+    ++taken;
+  }
+  return taken != 0;
+}
+
+bool Engine::pending() const {
+  for (WorkerIndex ring = 0; ring < reader_.count(); ++ring) {
+    if (!queues_.congested(ring) && reader_.pending(ring)) return true;
+  }
+  return false;
+}
+
+Time Engine::next_wake(Time now) {
+  Time wake = server_.next_timeout();
+  if (backlog_) return std::min(wake, now + kBacklogInterval);
+  if (facts_outstanding()) {
+    if (poll_at_ <= now) poll_at_ = now + kPollInterval;
+    wake = std::min(wake, poll_at_);
+  }
+  return wake;
+}
+
+bool Engine::facts_outstanding() const {
+  for (WorkerIndex worker = 0; worker < applied_.size(); ++worker) {
+    if (applied_[worker] < writer_.last_seq(worker)) return true;
+  }
+  return false;
+}
+
+void Engine::on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+                        Bytes message) {
+  effects_.clear();
+  server_.handle_client(from, worker, message, now_, effects_);
+  const RequestOrigin origin{from, path};
+  write_effects(&origin);
+}
+
+void Engine::on_refused(WorkerIndex worker, std::uint64_t seq) {
+  if (seq > writer_.last_seq(worker)) return;
+  effects_.clear();
+  server_.on_refused(worker, seq, now_, effects_);
+  write_effects(nullptr);
+}
+
+void Engine::on_applied(WorkerIndex worker, std::uint64_t seq) {
+  // A number that we never gave away is a former control's, or nonsense.
+  if (seq > writer_.last_seq(worker) || seq <= applied_[worker]) return;
+  applied_[worker] = seq;
+  server_.on_applied(worker, seq, now_);
+}
+
+void Engine::on_port_changed() {
+  const std::vector<PortInfo> before = std::exchange(ports_, attachment_.ports());
+  if (ports_ == before) return;
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const PortInfo& port = ports_[i];
+    if (port == before[i]) continue;
+    spdlog::info("port {}: link {}, MTU {}, MAC {}", port.name, port.link_up ? "up" : "down", port.mtu,
+                 to_string(port.mac));
+  }
+  next_hops_.set_ports(ports_);
+  writer_.rebind();
+}
+
+void Engine::on_network_changed(const KernelNetwork::Changes& changes) {
+  if (!changes.any()) return;
+  next_hops_.refresh();
+  if (changes.routes) writer_.rebind();
+  writer_.write_next_hops();
+}
+
+void Engine::write_effects(const RequestOrigin* origin) {
+  if (!effects_.list().empty()) writer_.write(effects_, origin);
+}
+
+}  // namespace turnpike::control

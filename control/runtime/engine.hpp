@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The relay's decisions without an event loop: requests from the rings into the server, its effects back into
+// the rings, network changes into next hops. The caller supplies the time and decides when to look.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/turn/server.hpp"
+#include "control/dataplane_link/attachment.hpp"
+#include "control/dataplane_link/command_queues.hpp"
+#include "control/dataplane_link/effect_writer.hpp"
+#include "control/dataplane_link/event_reader.hpp"
+#include "control/netlink/kernel_network.hpp"
+#include "control/relay/next_hops.hpp"
+#include "control/runtime/addresses.hpp"
+
+namespace turnpike::control {
+
+class Engine final : public EventHandler {
+public:
+  // `options`, `crypto`, `attachment` and `network` must outlive the engine.
+  Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
+         ServedAddresses served);
+  Status set_static_next_hops();
+
+  // kReset and our addresses, into every ring. They count once announced() says that all was taken.
+  void announce();
+  bool announced() const { return queues_.drained(); }
+
+  // One bounded look at everything that may have work. True when there was some.
+  bool pass(Time now);
+  // There is work right now: look before sleeping.
+  bool pending() const;
+  // When to look again even if nobody wakes us; kNever when nothing is due.
+  Time next_wake(Time now);
+
+  void on_network_changed(const KernelNetwork::Changes& changes);
+  void tick(Time now) { next_hops_.tick(now), writer_.write_next_hops(); }  // about once a second
+
+  const turn::Server& server() const { return server_; }
+  const ServedAddresses& served() const { return served_; }
+  const std::vector<PortInfo>& ports() const { return ports_; }
+  const CommandQueues& queues() const { return queues_; }
+  const EventReader& reader() const { return reader_; }
+  const EffectWriter& writer() const { return writer_; }
+  const NextHops& next_hops() const { return next_hops_; }
+
+private:
+  void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+                  Bytes message) override;
+  void on_refused(WorkerIndex worker, std::uint64_t seq) override;
+  void on_applied(WorkerIndex worker, std::uint64_t seq) override;
+  void on_port_changed() override;
+  void write_effects(const RequestOrigin* origin);
+  bool facts_outstanding() const;
+
+  const ControlOptions& options_;
+  const Attachment& attachment_;
+  ServedAddresses served_;
+  std::vector<PortInfo> ports_;
+  NextHops next_hops_;
+  CommandQueues queues_;
+  EffectWriter writer_;
+  EventReader reader_;
+  turn::Server server_;
+  turn::Effects effects_;
+  std::vector<std::uint64_t> applied_;
+  bool backlog_ = false;
+  Time now_{};      // of the pass that is going on
+  Time poll_at_{};  // next look at applied_seq and full rings
+};
+
+}  // namespace turnpike::control
