@@ -39,6 +39,9 @@ public:
   std::uint16_t tx_queues = 1;
   shm::MacAddress mac{};
   int socket_id = 0;  // NUMA node of the device, -1 unknown
+  // False: tx() takes frames of one segment only, neither chained nor indirect (net_af_xdp sends the first
+  // segment's buffer with the whole packet's length).
+  bool multi_segment_tx = false;
   HostQueues host;
 };
 

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stages of the start: instance -> EAL -> packet memory -> ports -> region -> workers -> control's socket.
+#include "dataplane/dataplane.hpp"
+
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "dataplane/clock.hpp"
+#include "dataplane/eal.hpp"
+#include "dataplane/housekeeping.hpp"
+#include "dataplane/instance_lock.hpp"
+#include "dataplane/log.hpp"
+#include "dataplane/port/netdev.hpp"
+#include "dataplane/port/port_factory.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+constexpr unsigned kMbufCache = 256;
+
+struct OwnedFd {
+  explicit OwnedFd(int number) : fd(number) {}
+  ~OwnedFd() {
+    if (fd >= 0) close(fd);
+  }
+  OwnedFd(const OwnedFd&) = delete;
+  OwnedFd& operator=(const OwnedFd&) = delete;
+  const int fd;
+};
+
+struct MempoolDeleter {
+  void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
+};
+using Mempool = std::unique_ptr<rte_mempool, MempoolDeleter>;
+
+// What one worker lcore is launched with.
+struct WorkerLaunch {
+  WorkerSet* workers;
+  WorkerIndex index;
+};
+
+int run_worker(void* argument) {
+  const auto* launch = static_cast<const WorkerLaunch*>(argument);
+  launch->workers->run(launch->index);
+  return 0;
+}
+
+// Blocked before EAL starts its threads, so that every thread leaves them to the signalfd.
+int take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  sigdelset(&set, SIGHUP);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+class Dataplane {
+public:
+  explicit Dataplane(const StartOptions& options)
+      : options_(options),
+        signals_(take_signals()),
+        wake_main_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        wake_control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Dataplane() { stop_workers(); }
+
+  Status start() {
+    for (const auto stage :
+         {&Dataplane::check, &Dataplane::start_eal, &Dataplane::make_packet_memory, &Dataplane::open_ports,
+          &Dataplane::make_region, &Dataplane::make_workers, &Dataplane::make_housekeeping}) {
+      if (auto done = (this->*stage)(); !done) return done;
+    }
+    return launch_workers();
+  }
+  void run() { housekeeping_->run(); }
+
+private:
+  Status check();
+  Status start_eal();
+  Status make_packet_memory();
+  Status open_ports();
+  Status make_region();
+  Status make_workers();
+  Status make_housekeeping();
+  Status launch_workers();
+  void stop_workers();
+
+  const StartOptions& options_;
+  const OwnedFd signals_;
+  const OwnedFd wake_main_;
+  const OwnedFd wake_control_;
+
+  // In the order of their making; they go in reverse.
+  std::optional<InstanceLock> lock_;
+  std::unique_ptr<Eal> eal_;
+  Mempool mbufs_;
+  std::unique_ptr<Clock> clock_;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::vector<ManagedPort*> managed_;  // the same ports
+  std::optional<shm::Region> region_;
+  std::unique_ptr<WorkerSet> workers_;
+  std::vector<WorkerLaunch> launches_;
+  std::unique_ptr<Housekeeping> housekeeping_;
+};
+
+Status Dataplane::check() {
+  if (signals_.fd < 0 || wake_main_.fd < 0 || wake_control_.fd < 0) {
+    return Error{std::string("eventfd or signalfd: ") + std::strerror(errno)};
+  }
+  for (const PortSpec& spec : options_.ports) {
+    if (auto checked = check_port(spec); !checked) return checked;
+  }
+  if (auto made = config::make_instance_directory(options_.paths); !made) return made;
+  auto lock = InstanceLock::take(options_.paths.directory, options_.paths.instance);
+  if (!lock) return Error{lock.error()};
+  lock_.emplace(std::move(*lock));
+  return Unit{};
+}
+
+Status Dataplane::start_eal() {
+  const auto plan = plan_eal(options_, Machine{});
+  if (!plan) return Error{plan.error()};
+  for (const std::string& note : {plan->note, options_.lcores.note}) {
+    if (!note.empty()) log_line(note);
+  }
+  auto eal = Eal::start(*plan, options_.verbose);
+  if (!eal) return Error{eal.error()};
+  eal_ = std::move(*eal);
+  for (const unsigned lcore : options_.lcores.workers) {
+    if (rte_lcore_is_enabled(lcore) == 0) {
+      return Error{"lcores=" + options_.lcores.eal_lcores + ": DPDK did not start lcore " +
+                   std::to_string(lcore)};
+    }
+  }
+  clock_ = std::make_unique<Clock>(rte_get_tsc_hz());
+  return Unit{};
+}
+
+Status Dataplane::make_packet_memory() {
+  constexpr std::uint32_t kFrameOverhead =
+      14 + 2 * 4 + 4;  // Ethernet, two tags, a channel header that we prepend
+  std::uint32_t room = RTE_MBUF_DEFAULT_DATAROOM;
+  for (const PortSpec& spec : options_.ports) {
+    const auto netdev = spec.kind == shm::PortKind::kXdp ? read_netdev(spec.device) : std::nullopt;
+    room = std::max(room, (netdev ? netdev->mtu : spec.mtu) + kFrameOverhead);
+  }
+  mbufs_.reset(rte_pktmbuf_pool_create("mbufs", options_.mbufs, kMbufCache, 0,
+                                       static_cast<std::uint16_t>(room + RTE_PKTMBUF_HEADROOM),
+                                       SOCKET_ID_ANY));
+  if (mbufs_) return Unit{};
+  return Error{"mbufs=" + std::to_string(options_.mbufs) + ": no memory for them (" +
+               rte_strerror(rte_errno) + "); lower --mbufs, raise --memory or reserve more hugepages"};
+}
+
+Status Dataplane::open_ports() {
+  PortEnvironment environment;
+  environment.workers = static_cast<std::uint16_t>(options_.capacity.workers);
+  environment.always_polling = options_.always_polling;
+  environment.mbufs = mbufs_.get();
+  environment.directory = options_.paths.directory;
+  for (const PortSpec& spec : options_.ports) {
+    auto port = open_port(spec, static_cast<std::uint16_t>(ports_.size()), environment);
+    if (!port) return Error{port.error()};
+    if (const std::string warning = port_warning(spec, **port); !warning.empty()) log_line(warning);
+    managed_.push_back(port->get());
+    ports_.push_back(std::move(*port));
+  }
+  return Unit{};
+}
+
+Status Dataplane::make_region() {
+  auto region = shm::Region::create(options_.capacity);
+  if (!region) return Error{region.error()};
+  region_.emplace(std::move(*region));
+  shm::RegionHeader& header = region_->header();
+  header.port_count = static_cast<std::uint32_t>(managed_.size());
+  const std::string_view version = config::version();
+  version.copy(header.version.data(), header.version.size() - 1);
+  for (const ManagedPort* port : managed_) fill_record(region_->port(port->index), *port, port->state());
+  return Unit{};
+}
+
+Status Dataplane::make_workers() {
+  WorkerSetConfig config;
+  config.region = &*region_;
+  config.ports = ports_;
+  config.mbufs = mbufs_.get();
+  config.main_asleep = &region_->header().main_asleep;
+  config.wake_main = wake_main_.fd;
+  config.wake_control = wake_control_.fd;
+  config.clock = clock_.get();
+  config.poll = options_.always_polling ? PollMode::kAlways : PollMode::kAdaptive;
+  config.software = options_.software;
+  auto workers = WorkerSet::create(config);
+  if (!workers) return Error{workers.error()};
+  workers_ = std::move(*workers);
+  return Unit{};
+}
+
+Status Dataplane::make_housekeeping() {
+  HousekeepingConfig config;
+  config.region = &*region_;
+  config.ports = managed_;
+  config.workers = workers_.get();
+  config.clock = clock_.get();
+  config.signals = signals_.fd;
+  config.wake_main = wake_main_.fd;
+  config.wake_control = wake_control_.fd;
+  config.control_path = options_.paths.dataplane_socket;
+  region_->publish();  // before control can ask for it
+  auto housekeeping = Housekeeping::create(config);
+  if (!housekeeping) return Error{housekeeping.error()};
+  housekeeping_ = std::move(*housekeeping);
+  return Unit{};
+}
+
+Status Dataplane::launch_workers() {
+  launches_.reserve(options_.lcores.workers.size());
+  for (const unsigned lcore : options_.lcores.workers) {
+    launches_.push_back({workers_.get(), static_cast<WorkerIndex>(launches_.size())});
+    if (rte_eal_remote_launch(run_worker, &launches_.back(), lcore) != 0) {
+      return Error{"lcore " + std::to_string(lcore) + " is busy"};
+    }
+  }
+  Eal::show_log();
+  log_line("running: " + std::to_string(ports_.size()) + " ports, " + std::to_string(launches_.size()) +
+           " workers on lcores " + options_.lcores.eal_lcores + ", instance " + options_.paths.instance);
+  return Unit{};
+}
+
+void Dataplane::stop_workers() {
+  if (workers_) workers_->request_stop();
+  for (std::size_t i = 0; i < launches_.size(); ++i) rte_eal_wait_lcore(options_.lcores.workers[i]);
+}
+
+}  // namespace
+
+Status run_dataplane(const StartOptions& options) {
+  Dataplane dataplane(options);
+  if (auto started = dataplane.start(); !started) return started;
+  dataplane.run();
+  return Unit{};
+}
+
+}  // namespace turnpike::dataplane

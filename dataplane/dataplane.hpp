@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The whole program between its options and its exit code: start in stages, run, take down in reverse.
+#pragma once
+
+#include "common/base/result.hpp"
+#include "dataplane/options.hpp"
+
+namespace turnpike::dataplane {
+
+// Returns after SIGTERM or SIGINT; an error when it could not start.
+Status run_dataplane(const StartOptions& options);
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// EAL's arguments, its log, its start.
+#include "dataplane/eal.hpp"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <stdio.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "dataplane/log.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+bool has_kind(const StartOptions& options, shm::PortKind kind) {
+  return std::any_of(options.ports.begin(), options.ports.end(),
+                     [&](auto& port) { return port.kind == kind; });
+}
+
+std::string mib(std::uint64_t bytes) { return std::to_string((bytes + (1u << 20) - 1) >> 20); }
+
+// DPDK's log: whole lines, prefixed like ours. Errors during start-up are kept, because the error that we
+// print says the same in terms of an option.
+struct LogSink {
+  std::mutex mutex;  // EAL's interrupt thread logs as well
+  std::string partial;
+  std::string complaint;
+  bool shown = false;
+};
+
+LogSink& sink() {
+  static LogSink instance;
+  return instance;
+}
+
+void take_line(LogSink& log, const std::string& line) {
+  if (line.empty()) return;
+  if (log.shown) {
+    log_line("dpdk: " + line);
+  } else if (rte_log_cur_msg_loglevel() <= static_cast<int>(RTE_LOG_ERR)) {
+    log.complaint = line;
+  }
+}
+
+ssize_t write_log(void*, const char* text, size_t size) {
+  LogSink& log = sink();
+  const std::lock_guard lock(log.mutex);
+  log.partial.append(text, size);
+  for (std::size_t end; (end = log.partial.find('\n')) != std::string::npos;) {
+    take_line(log, log.partial.substr(0, end));
+    log.partial.erase(0, end + 1);
+  }
+  return static_cast<ssize_t>(size);
+}
+
+void redirect_log() {
+  FILE* stream = fopencookie(nullptr, "w", cookie_io_functions_t{nullptr, write_log, nullptr, nullptr});
+  if (stream == nullptr) return;
+  setvbuf(stream, nullptr, _IOLBF, 1024);
+  rte_openlog_stream(stream);
+}
+
+// Hugepages when there are enough; ordinary memory when there are not and no NIC has to reach it.
+Status plan_memory(const StartOptions& options, const Machine& machine, EalPlan& plan) {
+  const std::uint64_t needed = options.memory_mib != 0 ? options.memory_mib << 20 : needed_bytes(options);
+  const std::uint64_t available = machine.free_hugepage_bytes();
+  const bool pci = has_kind(options, shm::PortKind::kPci);
+  if (options.no_huge && pci) {
+    return Error{"no-huge: pci ports need hugepages, because the NIC writes into them; leave --no-huge out"};
+  }
+  if (!options.no_huge && available >= needed) {
+    if (options.memory_mib != 0) plan.arguments.insert(plan.arguments.end(), {"-m", mib(needed)});
+    return Unit{};
+  }
+  if (pci) {
+    return Error{"pci ports need " + mib(needed) + " MiB of free hugepages and there are " + mib(available) +
+                 "; type: echo " + std::to_string((needed >> 21) + 1) + " > /proc/sys/vm/nr_hugepages"};
+  }
+  plan.arguments.insert(plan.arguments.end(), {"--no-huge", "-m", mib(needed)});
+  if (!options.no_huge) {
+    plan.note = "ordinary memory is used: " + mib(needed) +
+                " MiB of hugepages would be faster (free now: " + mib(available) + "); echo " +
+                std::to_string((needed >> 21) + 1) + " > /proc/sys/vm/nr_hugepages";
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+Result<EalPlan> plan_eal(const StartOptions& options, const Machine& machine) {
+  EalPlan plan;
+  plan.arguments = {"--lcores",      options.lcores.eal_lcores,
+                    "--main-lcore",  "0",
+                    "--in-memory",   "--no-telemetry",
+                    "--log-level",   options.verbose ? "info" : "warning",
+                    "--file-prefix", "turnpike-" + options.paths.instance};
+  if (auto planned = plan_memory(options, machine, plan); !planned) return Error{planned.error()};
+  if (has_kind(options, shm::PortKind::kPci)) {
+    for (const PortSpec& port : options.ports) {
+      if (port.kind != shm::PortKind::kPci) continue;
+      plan.arguments.insert(
+          plan.arguments.end(),
+          {"-a", port.driver_args.empty() ? port.device : port.device + "," + port.driver_args});
+    }
+  } else {
+    plan.arguments.emplace_back("--no-pci");
+  }
+  // AF_XDP registers the packet memory with the kernel as one range of virtual addresses.
+  if (has_kind(options, shm::PortKind::kXdp) || !has_kind(options, shm::PortKind::kPci)) {
+    plan.arguments.insert(plan.arguments.end(), {"--iova-mode", "va"});
+  }
+  plan.arguments.insert(plan.arguments.end(), options.eal_arguments.begin(), options.eal_arguments.end());
+  return plan;
+}
+
+Result<std::unique_ptr<Eal>> Eal::start(const EalPlan& plan, bool verbose) {
+  redirect_log();
+  if (verbose) show_log();
+  std::vector<std::string> texts{"turnpike-dataplane"};
+  texts.insert(texts.end(), plan.arguments.begin(), plan.arguments.end());
+  std::vector<char*> arguments;
+  for (std::string& text : texts) arguments.push_back(text.data());
+  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
+    const std::string complaint = last_complaint();
+    return Error{"DPDK does not start: " + (complaint.empty() ? rte_strerror(rte_errno) : complaint) +
+                 "; --doctor says what is missing on this machine, --verbose shows DPDK's log"};
+  }
+  return std::unique_ptr<Eal>(new Eal);
+}
+
+Eal::~Eal() { rte_eal_cleanup(); }
+
+std::string Eal::last_complaint() {
+  LogSink& log = sink();
+  const std::lock_guard lock(log.mutex);
+  return std::exchange(log.complaint, {});
+}
+
+void Eal::show_log() {
+  const std::lock_guard lock(sink().mutex);
+  sink().shown = true;
+}
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The main lcore's loop.
+#include "dataplane/housekeeping.hpp"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/log.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+constexpr unsigned kCommandsPerPass = 64;
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+std::uint64_t mac_word(const shm::MacAddress& mac) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < mac.size(); ++i) word |= std::uint64_t{mac[i]} << (8 * i);
+  return word;
+}
+
+void store_state(shm::PortRecord& record, const PortState& state) {
+  record.link_up.store(state.link_up ? 1 : 0, std::memory_order_relaxed);
+  record.mtu.store(state.mtu, std::memory_order_relaxed);
+  record.ifindex.store(state.ifindex, std::memory_order_relaxed);
+  record.mac.store(mac_word(state.mac), std::memory_order_relaxed);
+}
+
+void drain_eventfd(int fd) {
+  std::uint64_t count;
+  [[maybe_unused]] const ssize_t size = read(fd, &count, sizeof count);
+}
+
+template <typename T>
+bool read_body(const shm::Message& message, T& body) {
+  if (message.body().size() != sizeof body) return false;
+  std::memcpy(&body, message.body().data(), sizeof body);
+  return true;
+}
+
+}  // namespace
+
+void fill_record(shm::PortRecord& record, const ManagedPort& port, const PortState& state) {
+  record.kind.store(static_cast<std::uint32_t>(port.kind), std::memory_order_relaxed);
+  record.rx_queues.store(port.rx_queues, std::memory_order_relaxed);
+  record.tx_queues.store(port.tx_queues, std::memory_order_relaxed);
+  record.name.fill('\0');
+  std::copy_n(port.name.begin(), std::min(port.name.size(), record.name.size() - 1), record.name.begin());
+  store_state(record, state);
+}
+
+Housekeeping::Housekeeping(const HousekeepingConfig& config)
+    : config_(config),
+      commands_(config.region->command_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
+      events_(config.region->event_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
+      message_(std::make_unique<shm::Message>()) {}
+
+Result<std::unique_ptr<Housekeeping>> Housekeeping::create(const HousekeepingConfig& config) {
+  std::unique_ptr<Housekeeping> self(new Housekeeping(config));
+  if (auto prepared = self->prepare(); !prepared) return Error{prepared.error()};
+  return self;
+}
+
+Status Housekeeping::prepare() {
+  for (ManagedPort* port : config_.ports) {
+    states_.push_back(port->state());
+    if (auto joined = port->join(reactor_); !joined) return joined;
+    HostPath* twin = port->host_path();
+    if (twin == nullptr) continue;
+    twin->set_carrier(states_.back().link_up);
+    reactor_.add(twin->fd(), [this, twin] { twin->from_kernel(block().counts); });
+  }
+  reactor_.add(config_.wake_main, [this] { drain_eventfd(config_.wake_main); });
+  reactor_.add(config_.signals, [this] {
+    signalfd_siginfo info;
+    stopping_ = read(config_.signals, &info, sizeof info) == sizeof info || stopping_;
+  });
+  const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_control};
+  auto control = ControlSocket::open(config_.control_path, descriptors, reactor_, [this](bool attached) {
+    config_.workers->set_control_attached(attached);
+  });
+  if (!control) return Error{control.error()};
+  control_ = std::move(*control);
+  return Unit{};
+}
+
+void Housekeeping::run() {
+  while (!stopping_) pass();
+}
+
+void Housekeeping::pass() {
+  std::atomic<std::uint32_t>& asleep = config_.region->header().main_asleep;
+  // The order is abi.hpp's: say so, fence, look once more, sleep.
+  asleep.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  reactor_.wait(has_work() ? 0 : timeout_ms());
+  asleep.store(0, std::memory_order_relaxed);
+
+  take_commands();
+  move_frames();
+  const std::uint64_t now = monotonic_ns();
+  block().heartbeat_ns.store(now, std::memory_order_relaxed);
+  if (now >= next_second_ns_) {
+    every_second();
+    next_second_ns_ = now + kSecond;
+  }
+}
+
+bool Housekeeping::has_work() const {
+  return !commands_.empty() || std::any_of(config_.ports.begin(), config_.ports.end(), [](ManagedPort* port) {
+    return port->host_path() != nullptr && port->host_path()->has_frames_for_kernel();
+  });
+}
+
+int Housekeeping::timeout_ms() const {
+  const std::uint64_t now = monotonic_ns();
+  return now >= next_second_ns_ ? 0 : static_cast<int>((next_second_ns_ - now) / 1'000'000 + 1);
+}
+
+void Housekeeping::take_commands() {
+  for (unsigned i = 0; i < kCommandsPerPass; ++i) {
+    const shm::PopResult popped = commands_.pop(*message_);
+    if (popped == shm::PopResult::kEmpty) break;
+    if (popped == shm::PopResult::kCorrupt) {
+      count(shm::Counter::k_commands_invalid);
+      break;
+    }
+    take(*message_);
+  }
+}
+
+void Housekeeping::take(const shm::Message& message) {
+  const auto command = static_cast<shm::Command>(message.header.kind);
+  if (command == shm::Command::kReset) {
+    addresses_.clear();
+  } else if (shm::LocalAddress fact; command != shm::Command::kSetLocalAddress || !read_body(message, fact) ||
+                                     !addresses_.set(fact)) {
+    count(shm::Counter::k_commands_invalid);
+    return;
+  }
+  count(shm::Counter::k_facts_applied);
+  apply_addresses();  // first: applied means that the filters know
+  if (message.header.seq != 0)
+    block().applied_seq.store(message.header.seq, std::memory_order_release);  // W1
+}
+
+void Housekeeping::apply_addresses() {
+  for (ManagedPort* port : config_.ports) {
+    if (auto applied = port->apply(addresses_); !applied)
+      log_line("port=" + port->name + ": " + applied.error());
+  }
+}
+
+void Housekeeping::move_frames() {
+  for (ManagedPort* port : config_.ports) {
+    if (port->host_path() != nullptr) port->host_path()->to_kernel(block().counts);
+  }
+}
+
+void Housekeeping::every_second() {
+  config_.clock->anchor();
+  for (ManagedPort* port : config_.ports) port->tick();
+  check_links();
+}
+
+void Housekeeping::check_links() {
+  bool changed = false;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    ManagedPort& port = *config_.ports[i];
+    const PortState state = port.state();
+    if (state == states_[i]) continue;
+    if (state.link_up != states_[i].link_up) {
+      log_line("port=" + port.name + (state.link_up ? ": link up" : ": link down"));
+      if (port.host_path() != nullptr) port.host_path()->set_carrier(state.link_up);
+    }
+    states_[i] = state;
+    store_state(config_.region->port(port.index), state);
+    changed = true;
+  }
+  if (changed) tell_control(shm::Event::kPortChanged);
+}
+
+// A full ring loses nothing: the records themselves are what control reads.
+void Housekeeping::tell_control(shm::Event event) {
+  if (!events_.push(static_cast<std::uint16_t>(event), 0, {})) return;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (config_.region->header().control_asleep.exchange(0, std::memory_order_relaxed) == 0) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(config_.wake_control, &one, sizeof one);
+}
+
+void Housekeeping::count(shm::Counter counter) const {
+  shm::add_relaxed(block().counts.counters[static_cast<std::size_t>(counter)], 1);
+}
+
+}  // namespace turnpike::dataplane

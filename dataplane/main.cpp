@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turnpike-dataplane: moves the relay's UDP packets between ports.
+#include <exception>
+
+#include "common/config/options.hpp"
+#include "dataplane/dataplane.hpp"
+#include "dataplane/doctor.hpp"
+#include "dataplane/log.hpp"
+#include "dataplane/options.hpp"
+
+namespace {
+
+using namespace turnpike;
+
+int run(int argc, const char* const* argv) {
+  const auto options = config::Options::parse(argc, argv, config::Program::kDataplane);
+  if (!options) {
+    dataplane::log_line(options.error());
+    return 1;
+  }
+  if (options->print_if_asked()) return 0;
+  if (options->flag("doctor")) return dataplane::run_doctor(*options);
+  const auto start = dataplane::start_options(*options);
+  if (!start) {
+    dataplane::log_line(start.error());
+    return 1;
+  }
+  if (options->only_check()) return 0;
+  const auto ended = dataplane::run_dataplane(*start);
+  if (!ended) dataplane::log_line(ended.error());
+  return ended ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    dataplane::log_line(error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the option table to StartOptions.
+#include "dataplane/options.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+std::uint32_t per_worker(std::int64_t total, std::uint32_t workers) {
+  return static_cast<std::uint32_t>((total + workers - 1) / workers);
+}
+
+}  // namespace
+
+Result<StartOptions> start_options(const config::Options& options) {
+  StartOptions start;
+  auto paths = config::instance_paths(options);
+  if (!paths) return Error{paths.error()};
+  start.paths = std::move(*paths);
+  auto ports = parse_port_specs(options.list("port"));
+  if (!ports) return Error{ports.error()};
+  start.ports = std::move(*ports);
+  const auto workers = static_cast<std::uint32_t>(options.number("workers"));
+  auto lcores = plan_lcores(workers, options.text("lcores"), affinity_cpus());
+  if (!lcores) return Error{lcores.error()};
+  start.lcores = std::move(*lcores);
+
+  start.capacity.workers = workers;
+  start.capacity.allocations = per_worker(options.number("max-allocations"), workers);
+  start.capacity.permissions = per_worker(options.number("max-permissions"), workers);
+  start.capacity.channels = per_worker(options.number("max-channels"), workers);
+  start.capacity.command_cells = start.capacity.event_cells =
+      static_cast<std::uint32_t>(options.number("ring-cells"));
+  start.mbufs = static_cast<std::uint32_t>(options.number("mbufs"));
+  start.memory_mib = static_cast<std::uint64_t>(options.number("memory"));
+  start.no_huge = options.flag("no-huge");
+  start.always_polling = options.text("poll") == "always";
+  start.verbose = options.flag("verbose");
+  if (options.flag("software-attribute")) start.software = "turnpike " + std::string(config::version());
+  start.eal_arguments = options.list("eal");
+  start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
+  start.relay_max = static_cast<std::uint16_t>(options.number("max-port"));
+  return start;
+}
+
+std::uint64_t needed_bytes(const StartOptions& options) {
+  constexpr std::uint64_t kMbuf = 2560;        // 2 KiB of data, headroom, header, pool overhead
+  constexpr std::uint64_t kTableEntry = 128;   // of the exact-match hash
+  constexpr std::uint64_t kBase = 64u << 20;   // EAL, drivers, rings
+  constexpr std::uint64_t kWorker = 8u << 20;  // reassembly, hand-off rings
+  const shm::Capacity& capacity = options.capacity;
+  const std::uint64_t entries =
+      3 * std::uint64_t{capacity.allocations} + capacity.permissions + 2 * std::uint64_t{capacity.channels};
+  return kBase + options.mbufs * kMbuf + capacity.workers * (kWorker + entries * kTableEntry);
+}
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The options of this run, checked and put into the shape that start-up needs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/config/instance.hpp"
+#include "common/config/options.hpp"
+#include "common/shm/abi.hpp"
+#include "dataplane/lcore_plan.hpp"
+#include "dataplane/port/port_spec.hpp"
+
+namespace turnpike::dataplane {
+
+struct StartOptions {
+  config::InstancePaths paths;
+  std::vector<PortSpec> ports;
+  LcorePlan lcores;
+  shm::Capacity capacity;
+  std::uint32_t mbufs = 0;
+  std::uint64_t memory_mib = 0;  // 0: as much as needed
+  bool no_huge = false;
+  bool always_polling = false;
+  bool verbose = false;
+  std::string software;  // SOFTWARE of answers; empty: none
+  std::vector<std::string> eal_arguments;
+  std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off
+  std::uint16_t relay_max = 0;
+};
+
+Result<StartOptions> start_options(const config::Options& options);
+
+// Memory that DPDK has to have for packet buffers, tables and rings, rounded up generously.
+std::uint64_t needed_bytes(const StartOptions& options);
+
+}  // namespace turnpike::dataplane

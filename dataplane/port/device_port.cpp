@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opening of ports over one ethdev.
+#include "dataplane/port/device_port.hpp"
+
+namespace turnpike::dataplane {
+namespace {
+
+std::string devargs_of(const PortSpec& spec, std::uint16_t index) {
+  std::string name = spec.device;
+  if (spec.kind == shm::PortKind::kVhost)
+    name = "net_vhost" + std::to_string(index) + ",iface=" + spec.device;
+  return spec.driver_args.empty() ? name : name + "," + spec.driver_args;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ManagedPort>> DevicePort::open(const PortSpec& spec, std::uint16_t index,
+                                                      const PortEnvironment& environment) {
+  std::unique_ptr<DevicePort> port(new DevicePort);
+  port->index = index;
+  auto device = Ethdev::probe(devargs_of(spec, index));
+  if (!device) return Error{"port=" + spec.text + ": " + device.error()};
+  port->device_.emplace(std::move(*device));
+  if (auto started = port->start(spec, environment); !started) return Error{started.error()};
+  return std::unique_ptr<ManagedPort>(std::move(port));
+}
+
+Status DevicePort::start(const PortSpec& spec, const PortEnvironment& environment) {
+  EthdevConfig config;
+  config.queues = spec.kind == shm::PortKind::kMemif ? 1 : environment.workers;
+  config.mtu = spec.mtu;
+  config.all_multicast = !spec.twin.empty();
+  config.mbufs = environment.mbufs;
+  if (auto started = device_->start(config); !started)
+    return Error{"port=" + spec.text + ": " + started.error()};
+
+  id_ = device_->id();
+  name = spec.text;
+  kind = spec.kind;
+  rx_queues = device_->rx_queues();
+  tx_queues = device_->tx_queues();
+  mac = device_->mac();
+  socket_id = device_->socket_id();
+  multi_segment_tx = device_->multi_segment_tx();
+  if (spec.twin.empty()) return Unit{};
+  auto twin = HostPath::create({spec.twin, mac, device_->mtu(), index, environment.mbufs});
+  if (!twin) return Error{"port=" + spec.text + ": " + twin.error()};
+  twin_ = std::move(*twin);
+  host = twin_->queues();
+  return Unit{};
+}
+
+PortState DevicePort::state() const {
+  return {device_->link_up(), device_->mtu(), twin_ ? twin_->ifindex() : 0, device_->mac()};
+}
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ports over one ethdev whose driver takes care of itself: pci, vhost, vdev. With a kernel twin where one is
+// wanted.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "dataplane/port/ethdev.hpp"
+#include "dataplane/port/managed_port.hpp"
+#include "dataplane/port/port_factory.hpp"
+
+namespace turnpike::dataplane {
+
+class DevicePort : public ManagedPort {
+public:
+  static Result<std::unique_ptr<ManagedPort>> open(const PortSpec& spec, std::uint16_t index,
+                                                   const PortEnvironment& environment);
+
+  std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> burst) noexcept override {
+    return rte_eth_rx_burst(id_, queue, burst.data(), static_cast<std::uint16_t>(burst.size()));
+  }
+  std::uint16_t tx(std::uint16_t queue, std::span<rte_mbuf*> burst) noexcept override {
+    return rte_eth_tx_burst(id_, queue, burst.data(), static_cast<std::uint16_t>(burst.size()));
+  }
+  PortState state() const override;
+  HostPath* host_path() override { return twin_.get(); }
+
+protected:
+  DevicePort() = default;
+  // Starts the probed device and describes the port.
+  Status start(const PortSpec& spec, const PortEnvironment& environment);
+
+  std::uint16_t id_ = 0;
+  std::optional<Ethdev> device_;
+  std::unique_ptr<HostPath> twin_;
+};
+
+}  // namespace turnpike::dataplane

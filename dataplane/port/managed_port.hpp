@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port as the main lcore sees it, besides the bursts of the workers.
+#pragma once
+
+#include <memory>
+
+#include "common/base/result.hpp"
+#include "dataplane/port/host_path.hpp"
+#include "dataplane/port/port.hpp"
+#include "dataplane/port/xdp_filter.hpp"
+#include "dataplane/reactor.hpp"
+
+namespace turnpike::dataplane {
+
+struct PortState {
+  bool link_up = false;
+  std::uint32_t mtu = 0;      // IP bytes that fit a frame
+  std::uint32_t ifindex = 0;  // of the kernel's netdev, 0: none
+  shm::MacAddress mac{};
+
+  friend bool operator==(const PortState&, const PortState&) = default;
+};
+
+class ManagedPort : public Port {
+public:
+  virtual PortState state() const = 0;
+  // The port's descriptors, if it has any, from now on. Called once, before workers start.
+  virtual Status join(Reactor&) { return Unit{}; }
+  // About once a second.
+  virtual void tick() {}
+  // Control told us about our addresses.
+  virtual Status apply(const LocalAddressList&) { return Unit{}; }
+  // Null: no kernel twin.
+  virtual HostPath* host_path() { return nullptr; }
+};
+
+}  // namespace turnpike::dataplane

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From a --port to a running port.
+#pragma once
+
+#include <memory>
+
+#include "dataplane/port/managed_port.hpp"
+#include "dataplane/port/port_spec.hpp"
+
+namespace turnpike::dataplane {
+
+struct PortEnvironment {
+  std::uint16_t workers = 1;
+  bool always_polling = false;
+  rte_mempool* mbufs = nullptr;
+  std::string directory;  // of the instance, for sockets between us and drivers
+};
+
+// What can be told without DPDK: is the device there, is it free, does a driver hold it? One line with the
+// remedy.
+Status check_port(const PortSpec& spec);
+// The line for the operator when the port works, but not as well as it could; else empty.
+std::string port_warning(const PortSpec& spec, const ManagedPort& port);
+
+Result<std::unique_ptr<ManagedPort>> open_port(const PortSpec& spec, std::uint16_t index,
+                                               const PortEnvironment& environment);
+
+}  // namespace turnpike::dataplane
