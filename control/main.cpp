@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
 
   auto app = App::start(std::move(*settings), stop);
   if (!app) return fail(app.error());
+  if (*app == nullptr) return 0;
   if (auto ended = (*app)->run(); !ended) return fail(ended.error());
   return 0;
 }

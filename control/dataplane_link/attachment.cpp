@@ -28,7 +28,8 @@ bool stopped_while_waiting(const sigset_t& stop) {
 
 }  // namespace
 
-Result<Attachment> Attachment::open(const std::string& path, seconds timeout, const sigset_t& stop) {
+Result<std::optional<Attachment>> Attachment::open(const std::string& path, seconds timeout,
+                                                   const sigset_t& stop) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
     auto handover = shm::connect_to_dataplane(path);
@@ -38,13 +39,13 @@ Result<Attachment> Attachment::open(const std::string& path, seconds timeout, co
       UniqueFd wake_control(handover->descriptors.wake_control);
       auto region = shm::Region::attach(handover->descriptors.region);
       if (!region) return Error{region.error()};
-      return Attachment(std::move(*region), std::move(connection), std::move(wake_main),
-                        std::move(wake_control), handover->dataplane_pid);
+      return std::optional(Attachment(std::move(*region), std::move(connection), std::move(wake_main),
+                                      std::move(wake_control), handover->dataplane_pid));
     }
     // Only an absent dataplane is waited for; a refusal stays one.
     const bool absent = handover.error().starts_with("no dataplane");
     if (!absent || std::chrono::steady_clock::now() >= deadline) return Error{handover.error()};
-    if (stopped_while_waiting(stop)) return Error{"stopped while waiting for the dataplane at " + path};
+    if (stopped_while_waiting(stop)) return std::optional<Attachment>();
   }
 }
 

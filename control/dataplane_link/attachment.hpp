@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ namespace turnpike::control {
 class Attachment {
 public:
   // Both programs are started at the same time, so a dataplane that is not there yet is waited for. The
-  // signals in `stop` (blocked by the caller) end the wait with an error.
-  static Result<Attachment> open(const std::string& path, seconds timeout, const sigset_t& stop);
+  // signals in `stop` (blocked by the caller) end the wait: nothing.
+  static Result<std::optional<Attachment>> open(const std::string& path, seconds timeout,
+                                                const sigset_t& stop);
 
   const shm::Region& region() const { return region_; }
   int connection() const { return connection_.get(); }  // readable: the dataplane is gone

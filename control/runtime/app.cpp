@@ -38,9 +38,10 @@ App::App(ControlOptions options, Attachment attachment, KernelNetwork network)
 Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& stop_signals) {
   auto attachment = Attachment::open(options.paths.dataplane_socket, options.dataplane_timeout, stop_signals);
   if (!attachment) return Error{attachment.error()};
+  if (!attachment->has_value()) return std::unique_ptr<App>();
   auto network = KernelNetwork::open();
   if (!network) return Error{network.error()};
-  std::unique_ptr<App> app(new App(std::move(options), std::move(*attachment), std::move(*network)));
+  std::unique_ptr<App> app(new App(std::move(options), std::move(**attachment), std::move(*network)));
   if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
   if (auto announced = app->announce(); !announced) return Error{announced.error()};
   auto admin = AdminServer::open(app->io_, app->options_.paths.control_socket,

@@ -22,7 +22,8 @@ namespace turnpike::control {
 
 class App {
 public:
-  // `stop_signals` are blocked by the caller; they end a start that is still waiting, and unblock for run().
+  // `stop_signals` are blocked by the caller; run() unblocks them. One that comes while the dataplane is
+  // still waited for makes this a null pointer.
   static Result<std::unique_ptr<App>> start(ControlOptions options, const sigset_t& stop_signals);
 
   // Serves until a stop signal (value) or until the dataplane is lost (error).

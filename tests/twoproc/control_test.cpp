@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The real turnpike-control against a played dataplane: start, requests, facts before answers, refusals.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/twoproc/control_fixture.hpp"
+
+namespace turnpike::test {
+namespace {
+
+using shm::Command;
+
+TEST(ControlStart, reset_then_addresses_then_ready) {
+  FakeDataplane dataplane(2);
+  dataplane.publish();
+  Process control(control_command(
+      dataplane, {"--listening-ip", "2001:db8::1", "--external-ip", "198.51.100.7/10.0.2.1"}));
+  ASSERT_TRUE(dataplane.serve_control());
+  for (WorkerIndex ring = 0; ring < 3; ++ring) {
+    const auto commands = dataplane.take_all(ring, milliseconds(300));
+    ASSERT_EQ(commands.size(), 4u) << "ring " << ring;
+    EXPECT_EQ(commands[0].kind, Command::kReset);
+    std::vector<shm::LocalAddress> facts;
+    for (std::size_t i = 1; i < commands.size(); ++i) {
+      EXPECT_EQ(commands[i].kind, Command::kSetLocalAddress);
+      EXPECT_EQ(commands[i].seq, 0u);
+      facts.push_back(commands[i].as<shm::LocalAddress>());
+      EXPECT_EQ(facts.back().index, i - 1);
+    }
+    EXPECT_EQ(wire::to_string(facts[0].address), "10.0.1.1");
+    EXPECT_EQ(facts[0].listener_port, 3478);
+    EXPECT_EQ(facts[0].relay_min, 0);
+    EXPECT_EQ(wire::to_string(facts[1].address), "2001:db8::1");
+    EXPECT_EQ(wire::to_string(facts[2].address), "10.0.2.1");
+    EXPECT_EQ(facts[2].listener_port, 0);
+    EXPECT_EQ(facts[2].relay_min, 49152);
+    EXPECT_EQ(facts[2].relay_max, 65535);
+    EXPECT_EQ(wire::to_string(facts[2].advertised), "198.51.100.7");
+  }
+  EXPECT_EQ(control.output_line(), "ready: turn:10.0.1.1:3478");
+  EXPECT_EQ(access(dataplane.socket_path("control.sock").c_str(), F_OK), 0);
+  control.signal(SIGTERM);
+  EXPECT_EQ(control.exit_code(), 0);
+  EXPECT_NE(access(dataplane.socket_path("control.sock").c_str(), F_OK), 0)
+      << "the admin socket stays behind";
+}
+
+TEST(ControlStart, ready_only_after_the_rings_were_read) {
+  FakeDataplane dataplane;
+  dataplane.publish();
+  Process control(control_command(dataplane));
+  ASSERT_TRUE(dataplane.serve_control());
+  EXPECT_FALSE(control.output_line(milliseconds(300)));
+  dataplane.take_all(0);
+  EXPECT_FALSE(control.output_line(milliseconds(300))) << "the main lcore has not read its ring";
+  dataplane.take_all(1);
+  EXPECT_TRUE(control.output_line());
+}
+
+TEST_F(Control, facts_before_the_answer_that_announces_them) {
+  const Reply challenge =
+      exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport));
+  EXPECT_EQ(challenge.error, 401);
+  client.learn(challenge);
+  send(client.request(Method::kAllocate, add_udp_transport));
+
+  const auto hop = dataplane.take(0);
+  ASSERT_TRUE(hop);
+  ASSERT_EQ(hop->kind, Command::kSetNextHop);
+  const auto next_hop = hop->as<shm::NextHop>();
+  EXPECT_EQ(next_hop.source_mac, kPortMac);
+  EXPECT_EQ(next_hop.destination_mac, kClientMac) << "no route is known: back the way the request came";
+  EXPECT_EQ(next_hop.resolved, 1);
+
+  const auto fact = dataplane.take(0);
+  ASSERT_TRUE(fact);
+  ASSERT_EQ(fact->kind, Command::kInstallAllocation);
+  EXPECT_EQ(fact->seq, 1u);
+  const auto allocation = fact->as<shm::AllocationFact>();
+  EXPECT_EQ(allocation.client, client.tuple.client);
+  EXPECT_EQ(allocation.client_next_hop, next_hop.index);
+  EXPECT_EQ(wire::to_string(allocation.relay_v4.address), "10.0.2.1");
+
+  const auto answer = dataplane.take(0);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->kind, Command::kSendDatagram);
+  const auto datagram = answer->as<shm::SendDatagram>();
+  EXPECT_EQ(datagram.first_fact, 1u);
+  EXPECT_EQ(datagram.last_fact, 1u);
+  EXPECT_EQ(datagram.path.remote_mac, kClientMac);
+  EXPECT_EQ(datagram.to, client.tuple.client);
+  const Reply reply = read_reply(answer->payload());
+  ASSERT_TRUE(reply.ok());
+  EXPECT_TRUE(client.trusts(reply));
+  ASSERT_EQ(reply.relayed.size(), 1u);
+  EXPECT_EQ(reply.relayed[0], allocation.relay_v4);
+}
+
+TEST_F(Control, permission_and_channel_get_the_static_next_hop) {
+  allocate();
+  send(client.request(Method::kChannelBind, [](MessageWriter& writer) {
+    writer.add_channel_number(0x4000);
+    writer.add_xor_address(Attribute::kXorPeerAddress, endpoint("203.0.114.9:7000"));
+  }));
+  const auto hop = dataplane.take_until(0, Command::kSetNextHop);
+  ASSERT_TRUE(hop);
+  EXPECT_EQ(to_text(hop->as<shm::NextHop>().destination_mac), "02:00:00:00:00:01");
+  EXPECT_EQ(hop->as<shm::NextHop>().vlan, 7);
+  std::uint64_t last = 0;
+  bool channel_seen = false;
+  for (;;) {
+    const auto command = dataplane.take(0);
+    ASSERT_TRUE(command);
+    if (command->kind == Command::kSendDatagram) {
+      EXPECT_EQ(command->as<shm::SendDatagram>().last_fact, last);
+      EXPECT_TRUE(read_reply(command->payload()).ok());
+      break;
+    }
+    EXPECT_EQ(command->seq, last == 0 ? command->seq : last + 1);
+    last = command->seq;
+    if (command->kind != Command::kInstallChannel) continue;
+    channel_seen = true;
+    const auto channel = command->as<shm::ChannelFact>();
+    EXPECT_EQ(channel.number, 0x4000);
+    EXPECT_EQ(channel.next_hop, hop->as<shm::NextHop>().index);
+    EXPECT_EQ(channel.peer, endpoint("203.0.114.9:7000"));
+  }
+  EXPECT_TRUE(channel_seen);
+}
+
+TEST_F(Control, refused_fact_becomes_508) {
+  const Reply challenge =
+      exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport));
+  client.learn(challenge);
+  send(client.request(Method::kAllocate, add_udp_transport));
+  const auto fact = dataplane.take_until(0, Command::kInstallAllocation);
+  ASSERT_TRUE(fact);
+  ASSERT_TRUE(dataplane.take_until(0, Command::kSendDatagram));  // withheld by a real worker
+  ASSERT_TRUE(dataplane.refuse(0, fact->seq));
+  const auto answer = dataplane.take_until(0, Command::kSendDatagram);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(read_reply(answer->payload()).error, 508);
+  EXPECT_EQ(answer->as<shm::SendDatagram>().path.remote_mac, kClientMac);
+}
+
+TEST_F(Control, refusal_counts_although_the_number_is_applied_already) {
+  client.learn(exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
+  send(client.request(Method::kAllocate, add_udp_transport));
+  const auto fact = dataplane.take_until(0, Command::kInstallAllocation);
+  ASSERT_TRUE(fact);
+  ASSERT_TRUE(dataplane.take_until(0, Command::kSendDatagram));
+  // As a worker does it: the refusal first, then the number; control may see both at once.
+  ASSERT_TRUE(dataplane.refuse(0, fact->seq));
+  dataplane.apply(0, fact->seq);
+  const auto answer = dataplane.take_until(0, Command::kSendDatagram);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(read_reply(answer->payload()).error, 508);
+}
+
+TEST_F(Control, port_change_repeats_next_hops) {
+  allocate();
+  dataplane.region().port(0).mac = 0x0B'00'00'00'00'02;
+  ASSERT_TRUE(dataplane.push_event(1, shm::Event::kPortChanged, 0, {}));
+  const auto hop = dataplane.take_until(0, Command::kSetNextHop);
+  ASSERT_TRUE(hop);
+  EXPECT_EQ(to_text(hop->as<shm::NextHop>().source_mac), "02:00:00:00:00:0b");
+}
+
+TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {
+  allocate();
+  // Nothing is taken while more facts are made than the ring has cells: the rest waits in control.
+  constexpr int kRequests = 1500;
+  for (int i = 0; i < kRequests; ++i) {
+    const auto message = client.request(Method::kRefresh);
+    while (!dataplane.push_request(0, client.tuple, message)) usleep(1000);
+  }
+  usleep(200'000);
+  std::uint64_t last = 1;
+  int answers = 0;
+  for (const TakenCommand& command : dataplane.take_all(0, milliseconds(500))) {
+    if (command.kind == Command::kSendDatagram) {
+      EXPECT_EQ(command.as<shm::SendDatagram>().last_fact, last);
+      ++answers;
+    } else if (command.seq != 0) {
+      EXPECT_EQ(command.seq, last + 1);
+      last = command.seq;
+      dataplane.apply(0, last);
+    }
+  }
+  EXPECT_EQ(answers, kRequests);
+  EXPECT_EQ(last, 1u + kRequests);
+}
+
+TEST_F(Control, dataplane_gone_is_said_and_ends_it) {
+  dataplane.hang_up();
+  EXPECT_EQ(control->exit_code(), 1);
+  EXPECT_NE(control->errors().find("turnpike-control: the dataplane (PID"), std::string::npos)
+      << control->errors();
+}
+
+TEST_F(Control, killed_and_started_again_it_starts_afresh) {
+  allocate();
+  control->signal(SIGKILL);
+  EXPECT_EQ(control->exit_code(), 128 + SIGKILL);
+  dataplane.apply(0, 1);  // what the former control's facts left behind
+  start();
+  client.learn(exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
+  send(client.request(Method::kAllocate, add_udp_transport));
+  const auto fact = dataplane.take_until(0, Command::kInstallAllocation);
+  ASSERT_TRUE(fact);
+  EXPECT_EQ(fact->seq, 1u);
+}
+
+}  // namespace
+}  // namespace turnpike::test
