@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Attribute values as C++ values. Every decoder proves the length it needs; nothing comes back for a
-// malformed value.
+// Attribute values as C++ values. Every decoder proves the length it needs and refuses a malformed value.
 #pragma once
 
 #include <algorithm>
@@ -58,8 +57,8 @@ inline Family load_address(Bytes value, AddressWords& words) noexcept {
   return Family::kNone;
 }
 
-// What an address is XORed with (RFC 8489 section 14.2): the cookie over IPv4, cookie and transaction id over
-// IPv6.
+// What an address is XORed with (RFC 8489 section 14.2): the cookie, over IPv6 followed by the transaction
+// id.
 inline AddressWords xor_mask(Family family, TransactionIdView transaction_id) noexcept {
   AddressWords mask{wire::swap_bytes(kMagicCookie), 0};
   if (family == Family::kIpv6) {
@@ -120,8 +119,7 @@ inline Endpoint xor_endpoint(const Endpoint& endpoint, TransactionIdView transac
   return result;
 }
 
-// Writes a value of address_value_size(family) bytes; the caller has proved the room and a family that is not
-// kNone.
+// Writes address_value_size(family) bytes; the caller has proved the room and a family that is not kNone.
 inline void encode_address(std::uint8_t* out, const Endpoint& endpoint) noexcept {
   out[0] = 0;
   out[1] = static_cast<std::uint8_t>(endpoint.address.family);

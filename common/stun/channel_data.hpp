@@ -58,8 +58,7 @@ enum class ChannelPadding : std::uint8_t {
   kStream
 };  // kStream: TCP and TLS pad to a multiple of four
 
-// A whole message into `out`; nothing when it does not fit or the data is longer than the length field can
-// say.
+// A whole message into `out`; nothing when it does not fit `out` or the length field.
 inline Bytes write_channel_data(MutableBytes out, std::uint16_t channel, Bytes data,
                                 ChannelPadding padding) noexcept {
   const std::size_t tail = padding == ChannelPadding::kStream ? padded_size(data.size()) - data.size() : 0;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Data indications written and Send indications read on the packet path, without the general writer (RFC 8656
-// section 11).
+// Data indications written and Send indications read on the packet path (RFC 8656 section 11).
 #pragma once
 
 #include "common/stun/attributes.hpp"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The length rule of RFC 8489 section 14.5: the MAC sees a header whose length ends with the integrity
-// attribute.
+// RFC 8489 section 14.5: the MAC sees a header whose length ends with the integrity attribute.
 #include "common/stun/integrity.hpp"
 
 #include <algorithm>
@@ -15,8 +14,8 @@ namespace {
 constexpr std::size_t kSha1Size = std::tuple_size_v<Sha1Digest>;
 constexpr std::size_t kSha256Size = std::tuple_size_v<Sha256Digest>;
 
-// The header as the sender had it when it computed the MAC of the attribute at `offset` with a value of
-// `size` bytes.
+// The header as its sender computed the MAC over it, for an attribute at `offset` with a value of `size`
+// bytes.
 std::array<std::uint8_t, kHeaderSize> covered_header(Bytes message, std::size_t offset,
                                                      std::size_t size) noexcept {
   std::array<std::uint8_t, kHeaderSize> header;

@@ -73,8 +73,7 @@ void MessageView::note_unknown(std::uint16_t code) noexcept {
   if (std::find(listed.begin(), listed.end(), code) == listed.end()) unknown_[unknown_count_++] = code;
 }
 
-// RFC 8489 section 14.7. The header's length already counts the attribute, so the CRC runs over the bytes as
-// they are.
+// RFC 8489 section 14.7. The header's length counts the attribute: the CRC runs over the bytes as they are.
 ParseError MessageView::check_fingerprint(std::size_t offset) noexcept {
   const Bytes value = value_at(offset);
   if (value.size() != 4) return ParseError::kBadFingerprint;

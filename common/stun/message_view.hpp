@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A received STUN message, checked once and read in place: every accessor works inside lengths that parse()
-// proved.
+// A received STUN message, checked once and read in place: accessors stay inside lengths that parse() proved.
 #pragma once
 
 #include <optional>
@@ -11,8 +10,7 @@
 
 namespace turnpike::stun {
 
-// Why a datagram is not a message: one drop counter each. All of them are silent drops (RFC 8489
-// section 6.3).
+// Why a datagram is not a message: silent drops, one counter each (RFC 8489 section 6.3).
 enum class ParseError : std::uint8_t {
   kNone,
   kTooShort,            // under 20 bytes
@@ -79,8 +77,7 @@ public:
   // Offset of the attribute's header from the first byte of the message, 0 when the attribute is absent.
   std::size_t integrity_offset() const noexcept { return integrity_offset_; }
   std::size_t integrity_sha256_offset() const noexcept { return integrity_sha256_offset_; }
-  // The value of the attribute whose header is at `offset`, which one of the two accessors above returned
-  // (not 0).
+  // The value of the attribute at `offset`, which one of the two accessors above returned (not 0).
   Bytes value_at(std::size_t offset) const noexcept {
     return bytes_.subspan(offset + kAttributeHeaderSize, wire::load_be16(bytes_.data() + offset + 2));
   }

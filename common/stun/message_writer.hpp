@@ -45,8 +45,7 @@ public:
   Bytes finish() const noexcept { return failed_ ? Bytes() : written(); }
 
   // Appends an attribute of `size` bytes with zero padding, the header's length counting it already, and
-  // returns the room for its value (empty on failure): for values that depend on what was written, as a MAC
-  // does.
+  // returns the room for its value (empty on failure): for values computed over what was written.
   MutableBytes reserve(Attribute attribute, std::size_t size) noexcept;
   // What has been written so far; meaningless after a failure.
   Bytes written() const noexcept { return buffer_.first(size_); }

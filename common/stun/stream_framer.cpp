@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Framing decisions on at most eight bytes; sizes are size_t, since 20 + 65532 and 4 + 65535 do not fit in 16
-// bits.
+// Framing decisions on at most eight bytes, in size_t: 20 + 65532 and 4 + 65535 do not fit in 16 bits.
 #include "common/stun/stream_framer.hpp"
 
 #include <algorithm>
@@ -38,7 +37,6 @@ void StreamFramer::take(Bytes& input, std::size_t up_to) {
 }
 
 FrameStatus StreamFramer::next(Bytes& input, Bytes& message) {
-  if (failure_ != FrameStatus::kMessage) return failure_;
   if (delivered_) partial_.clear();
   delivered_ = false;
 
@@ -51,13 +49,12 @@ FrameStatus StreamFramer::next(Bytes& input, Bytes& message) {
       return FrameStatus::kMessage;
     }
   }
-  // A message in pieces: first as many bytes as tell its size, then the rest of it, never bytes of the next
-  // one.
+  // A message in pieces: first as many bytes as tell its size, then the rest of it and no more.
   for (const std::size_t known : {kLengthKnown, kCookieKnown}) {
     if (partial_.size() < known) take(input, known);
     const FrameStatus status = measure(partial_, size);
     if (status == FrameStatus::kMessage) break;
-    if (status != FrameStatus::kNeedMore) return failure_ = status;
+    if (status != FrameStatus::kNeedMore) return status;  // and again next time: partial_ keeps the bytes
   }
   if (size == 0 || partial_.size() < kLengthKnown) return FrameStatus::kNeedMore;
   take(input, size);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cuts a TCP or TLS byte stream into STUN and ChannelData messages (RFC 8489 section 6.2.2, RFC 8656
-// section 12.5).
+// Cuts a TCP or TLS byte stream into messages (RFC 8489 section 6.2.2, RFC 8656 section 12.5).
 #pragma once
 
 #include <vector>
@@ -13,8 +12,7 @@ namespace turnpike::stun {
 enum class FrameStatus : std::uint8_t {
   kMessage,   // one whole message was delivered
   kNeedMore,  // the input is used up
-  // The stream is out of step and cannot be trusted again: close the connection. Every later call says the
-  // same.
+  // The stream is out of step for good: close the connection. Every later call says the same.
   kNotTurn,    // a top bit is set: neither STUN nor ChannelData
   kBadLength,  // a STUN length that is not a multiple of four
   kBadCookie,
@@ -45,7 +43,6 @@ private:
   std::vector<std::uint8_t> partial_;
   std::size_t max_message_;
   bool delivered_ = false;  // partial_ holds the message that the previous call returned
-  FrameStatus failure_ = FrameStatus::kMessage;
 };
 
 }  // namespace turnpike::stun

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Methods, classes, attributes and error codes as types, expanded from stun.def, and the layout of the
-// message type.
+// Methods, classes, attributes and error codes as types, expanded from stun.def; the message type's layout.
 #pragma once
 
 #include <array>
@@ -97,8 +96,7 @@ constexpr unsigned accepted_classes(Method method) noexcept {
 constexpr bool is_defined(Method method, MessageClass message_class) noexcept {
   return (detail::defined_classes(method) >> static_cast<unsigned>(message_class) & 1) != 0;
 }
-// Does this server take this pair from a client? Everything else is dropped without an answer (RFC 8489
-// section 6.3).
+// Does this server take this pair from a client? All others are dropped unanswered (RFC 8489 section 6.3).
 constexpr bool is_accepted(Method method, MessageClass message_class) noexcept {
   return (detail::accepted_classes(method) >> static_cast<unsigned>(message_class) & 1) != 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stands in for libFuzzer's main: runs a target over files and directories given as arguments, and over the
-// beginnings of each file, which truncates every field once. Each input has heap memory of its exact size, so
-// ASan sees over-reads.
+// Stands in for libFuzzer's main: runs a target over files, whole directories, and the beginnings of each
+// file.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestPrefix = 256;  // more would make the time quadratic for large inputs
 
+// Heap memory of the exact size, so that ASan sees an over-read of one byte.
 void run(const std::uint8_t* data, std::size_t size) {
   const std::vector<std::uint8_t> exact(data, data + size);
   LLVMFuzzerTestOneInput(exact.data(), exact.size());

@@ -83,8 +83,7 @@ void check_view(const MessageView& view) {
   }
 }
 
-// The attributes that count, written anew with both integrity attributes and FINGERPRINT, must come back the
-// same.
+// The attributes that count, written anew with integrity and FINGERPRINT, must come back the same.
 void check_round_trip(const MessageView& view) {
   const Buffer key = {'k', 'e', 'y'};
   test::TestCrypto crypto;
@@ -132,8 +131,7 @@ void run(Bytes datagram) {
   check_round_trip(view);
 }
 
-// A fuzzer cannot guess a CRC or keep the length right: mend both, so that mutations reach what lies behind
-// them.
+// A fuzzer cannot guess a CRC or keep the length right: mend both, so that mutations get past them.
 void mend(Buffer& datagram) {
   datagram.resize(std::min(datagram.size() & ~std::size_t{3}, kMaxMessageSize));
   if (datagram.size() < kHeaderSize) return;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Hostile inputs as far as parsing and integrity decide them; what the server answers is tested
-// with it.
+// Hostile inputs as far as parsing and integrity decide them.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -232,8 +232,7 @@ TEST(StunView, C028_fingerprint_mismatch_dropped) {
   for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
     Datagram datagram = whole;
     datagram[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
-    // Only a flip that hides FINGERPRINT (its type, a length that jumps over it) may leave a message, one
-    // without it.
+    // Only a flip that hides FINGERPRINT (its type, a length that jumps over it) may leave a message.
     const auto view = MessageView::parse(datagram);
     ASSERT_FALSE(view && view->has_fingerprint()) << "bit " << bit;
     hidden += view ? 1 : 0;
@@ -243,6 +242,14 @@ TEST(StunView, C028_fingerprint_mismatch_dropped) {
   Datagram wrong_size = load_vector("o-01");
   append_tlv(wrong_size, code(Attribute::kFingerprint), {1, 2, 3});
   EXPECT_EQ(parse(wrong_size), ParseError::kBadFingerprint);
+  // The right CRC behind a length that does not cover it.
+  for (std::uint8_t length = 1; length < 4; ++length) {
+    Datagram shortened = load_vector("o-01");
+    test::renew_fingerprint(shortened);
+    ASSERT_EQ(parse(shortened), ParseError::kNone);
+    shortened[shortened.size() - 5] = length;
+    EXPECT_EQ(parse(shortened), ParseError::kBadFingerprint);
+  }
   Datagram empty = load_vector("o-01");
   append_tlv(empty, code(Attribute::kFingerprint), {});
   EXPECT_EQ(parse(empty), ParseError::kBadFingerprint);

@@ -87,8 +87,7 @@ TEST(StunWriter, a_peer_without_family_fails_the_message) {
   EXPECT_EQ(writer.finish().size(), kHeaderSize) << "begin() starts afresh";
 }
 
-// Every buffer size from nothing to enough: the message is whole or absent, and no byte beyond the buffer
-// changes.
+// At every buffer size the message is whole or absent, and no byte beyond the buffer changes.
 TEST(StunWriter, overflow_at_every_size) {
   const auto write = [](MessageWriter& writer) {
     writer.begin(Method::kAllocate, MessageClass::kError, kId);

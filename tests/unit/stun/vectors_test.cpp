@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every vector O-nn both ways: the writer makes its bytes from values, the reader takes the values out of its
-// bytes.
+// Every vector O-nn both ways: the writer makes its bytes from values, the reader takes the bytes.
 #include <gtest/gtest.h>
 
 #include <functional>

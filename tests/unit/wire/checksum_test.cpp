@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Checksums against a byte-wise implementation of RFC 1071 that knows nothing of words, folding or byte
-// order.
+// Checksums against a byte-wise RFC 1071 that knows nothing of words, folding or byte order.
 #include "common/wire/checksum.hpp"
 
 #include <gtest/gtest.h>
@@ -156,8 +155,7 @@ TEST_P(UdpChecksum, headers_and_addresses_give_the_same_pseudo_sum) {
   }
 }
 
-// What relaying does: other addresses (also of the other family), other ports, a 4-byte channel header gone
-// or added.
+// What relaying does: other addresses of either family, other ports, a 4-byte channel header gone or added.
 TEST_P(UdpChecksum, carry_over_equals_recomputation) {
   std::mt19937 random(1624);
   for (int round = 0; round < 4000; ++round) {
@@ -228,6 +226,13 @@ TEST(Checksum, rfc1624_example) {
                            .remove(ChecksumSum().add(Be16(0x5555)))
                            .add(ChecksumSum().add(Be16(0x3285)))
                            .finish();
+  EXPECT_EQ(updated.host(), 0x0000);
+}
+
+// A sender may use the other zero, 0xFFFF; what comes out is the zero of a computation from scratch.
+TEST(Checksum, carry_over_ends_in_the_usual_zero) {
+  const Be16 updated =
+      ChecksumUpdate(Be16(0xFFFF)).remove(ChecksumSum().add(Be16(0xFFFF))).add(ChecksumSum()).finish();
   EXPECT_EQ(updated.host(), 0x0000);
 }
 
