@@ -6,7 +6,10 @@ import pytest
 from coturn import PORT, call, echo_peer
 from netns import Lab
 from pcap import Capture
+from relay import Relay
 
+# uclient picks any channel number from 0x4000 to 0x7FFF, as RFC 5766 had them.
+OPTIONS = ("--rfc5766-channel-numbers",)
 METHODS = {"channels": (), "indications": ("-s",)}
 FAMILIES = {
     "v4": ((), Lab.LISTEN, Lab.PEER, Lab.RELAY),
@@ -14,6 +17,13 @@ FAMILIES = {
     "v4_client_v6_peer": (("-x",), Lab.LISTEN, Lab.PEER6, Lab.RELAY6),
     "v6_client_v4_peer": ((), Lab.LISTEN6, Lab.PEER, Lab.RELAY),
 }
+
+
+@pytest.fixture(scope="module")
+def relay(lab):
+    relay = Relay(lab, *OPTIONS)
+    yield relay
+    relay.stop()
 
 
 @pytest.mark.parametrize("method", METHODS)

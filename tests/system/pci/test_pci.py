@@ -6,6 +6,7 @@ Client and peer are on the host's taps; relay and kernel twins are in the guest,
 
 import re
 import shlex
+import socket
 import subprocess
 import time
 import urllib.request
@@ -62,7 +63,7 @@ def guest(lab):
 @pytest.fixture(scope="module")
 def relay(guest):
     """Both programs in the guest, its kernel twins with addresses."""
-    options = [*ADDRESSES, *USERS, *PEERS, "--workers", "1"]
+    options = [*ADDRESSES, *USERS, *PEERS, "--rfc5766-channel-numbers"]  # for uclient's sake
     for address in guest.addresses:
         options += ["--port", f"pci:{address}"]
     options = shlex.join(options)
@@ -102,7 +103,7 @@ def test_ports_are_driven_by_vfio_with_iommu(relay):
     for address in relay.addresses:
         group = relay.run(f"basename $(readlink /sys/bus/pci/devices/{address}/iommu_group)").strip()
         assert re.search(rf"/dev/vfio/{group}\n", files), files
-    assert "/dev/hugepages/" in relay.run(f"cat /proc/{pid}/maps") or "hugetlb" in relay.run(f"cat /proc/{pid}/smaps")
+    assert re.search(r"KernelPageSize: +2048 kB", relay.run(f"cat /proc/{pid}/smaps"))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -129,6 +130,27 @@ def test_pci_relays_a_call(lab, relay, tmp_path, family):
     arrived = at_peer.packets() + at_client.packets()
     assert len(arrived) >= 4 * len(payloads) - 2 and all(packet.intact for packet in arrived), arrived
     assert client.refresh(0) == 0
+    client.close()
+    peer.close()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_c174_frag_reassembly(lab, relay, family):
+    """A NIC delivers fragments too: they are reassembled, relayed, and fragmented again, both ways."""
+    client_ip, server, peer_ip, number = FAMILIES[family]
+    client, peer = TurnClient(lab.udp("client", client_ip), (server, 3478)), lab.udp("peer", peer_ip)
+    for sock in (client.socket, peer):
+        if sock.family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+    relayed = client.allocate(family=number)
+    client.bind(0x4000, peer.getsockname()[:2])
+    for length in (1500, 2000, 4000):
+        payload = bytes(i * length & 0xFF for i in range(length))
+        client.send_channel(0x4000, payload)
+        assert peer.recv(65535) == payload
+        peer.sendto(payload, relayed)
+        assert client.receive().payload == payload
+    client.refresh(0)
     client.close()
     peer.close()
 
