@@ -50,6 +50,10 @@ struct WorkerLaunch {
   WorkerIndex index;
 };
 
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
 int run_worker(void* argument) {
   const auto* launch = static_cast<const WorkerLaunch*>(argument);
   launch->workers->run(launch->index);
@@ -237,8 +241,8 @@ Status Dataplane::launch_workers() {
     }
   }
   Eal::show_log();
-  log_line("running: " + std::to_string(ports_.size()) + " ports, " + std::to_string(launches_.size()) +
-           " workers on lcores " + options_.lcores.eal_lcores + ", instance " + options_.paths.instance);
+  log_line("running: " + counted(ports_.size(), "port") + ", " + counted(launches_.size(), "worker") +
+           ", lcores " + options_.lcores.eal_lcores + ", instance " + options_.paths.instance);
   return Unit{};
 }
 

@@ -2,13 +2,18 @@
 // EAL's arguments, its log, its start.
 #include "dataplane/eal.hpp"
 
+#include <fcntl.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "dataplane/log.hpp"
 
@@ -40,8 +45,8 @@ void take_line(LogSink& log, const std::string& line) {
   if (line.empty()) return;
   if (log.shown) {
     log_line("dpdk: " + line);
-  } else if (rte_log_cur_msg_loglevel() <= static_cast<int>(RTE_LOG_ERR)) {
-    log.complaint = line;
+  } else if (log.complaint.empty() && rte_log_cur_msg_loglevel() <= static_cast<int>(RTE_LOG_ERR)) {
+    log.complaint = line;  // the first one: what follows is mostly its consequence
   }
 }
 
@@ -63,6 +68,38 @@ void redirect_log() {
   rte_openlog_stream(stream);
 }
 
+// EAL prints its usage on standard output and repeats its verdict on standard error, where one line of ours
+// has to stand out.
+class QuietOutput {
+public:
+  explicit QuietOutput(bool quiet) {
+    if (!quiet) return;
+    const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    for (Saved& saved : saved_) {
+      saved.copy = fcntl(saved.fd, F_DUPFD_CLOEXEC, 3);
+      if (null >= 0 && saved.copy >= 0) dup2(null, saved.fd);
+    }
+    if (null >= 0) close(null);
+  }
+  ~QuietOutput() {
+    fflush(stdout);
+    for (const Saved& saved : saved_) {
+      if (saved.copy < 0) continue;
+      dup2(saved.copy, saved.fd);
+      close(saved.copy);
+    }
+  }
+  QuietOutput(const QuietOutput&) = delete;
+  QuietOutput& operator=(const QuietOutput&) = delete;
+
+private:
+  struct Saved {
+    int fd;
+    int copy = -1;
+  };
+  std::array<Saved, 2> saved_{{{STDOUT_FILENO}, {STDERR_FILENO}}};
+};
+
 // Hugepages when there are enough; ordinary memory when there are not and no NIC has to reach it.
 Status plan_memory(const StartOptions& options, const Machine& machine, EalPlan& plan) {
   const std::uint64_t needed = options.memory_mib != 0 ? options.memory_mib << 20 : needed_bytes(options);
@@ -72,6 +109,7 @@ Status plan_memory(const StartOptions& options, const Machine& machine, EalPlan&
     return Error{"no-huge: pci ports need hugepages, because the NIC writes into them; leave --no-huge out"};
   }
   if (!options.no_huge && available >= needed) {
+    plan.arguments.emplace_back("--in-memory");
     if (options.memory_mib != 0) plan.arguments.insert(plan.arguments.end(), {"-m", mib(needed)});
     return Unit{};
   }
@@ -79,7 +117,7 @@ Status plan_memory(const StartOptions& options, const Machine& machine, EalPlan&
     return Error{"pci ports need " + mib(needed) + " MiB of free hugepages and there are " + mib(available) +
                  "; type: echo " + std::to_string((needed >> 21) + 1) + " > /proc/sys/vm/nr_hugepages"};
   }
-  plan.arguments.insert(plan.arguments.end(), {"--no-huge", "-m", mib(needed)});
+  plan.arguments.insert(plan.arguments.end(), {"--no-huge", "--no-shconf", "-m", mib(needed)});
   if (!options.no_huge) {
     plan.note = "ordinary memory is used: " + mib(needed) +
                 " MiB of hugepages would be faster (free now: " + mib(available) + "); echo " +
@@ -94,9 +132,9 @@ Result<EalPlan> plan_eal(const StartOptions& options, const Machine& machine) {
   EalPlan plan;
   plan.arguments = {"--lcores",      options.lcores.eal_lcores,
                     "--main-lcore",  "0",
-                    "--in-memory",   "--no-telemetry",
                     "--log-level",   options.verbose ? "info" : "warning",
-                    "--file-prefix", "turnpike-" + options.paths.instance};
+                    "--file-prefix", "turnpike-" + options.paths.instance,
+                    "--no-telemetry"};
   if (auto planned = plan_memory(options, machine, plan); !planned) return Error{planned.error()};
   if (has_kind(options, shm::PortKind::kPci)) {
     for (const PortSpec& port : options.ports) {
@@ -123,10 +161,11 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalPlan& plan, bool verbose) {
   texts.insert(texts.end(), plan.arguments.begin(), plan.arguments.end());
   std::vector<char*> arguments;
   for (std::string& text : texts) arguments.push_back(text.data());
+  std::optional<QuietOutput> quiet(!verbose);
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
     const std::string complaint = last_complaint();
     return Error{"DPDK does not start: " + (complaint.empty() ? rte_strerror(rte_errno) : complaint) +
-                 "; --doctor says what is missing on this machine, --verbose shows DPDK's log"};
+                 "; check --eal and --lcores, --doctor and --verbose say more"};
   }
   return std::unique_ptr<Eal>(new Eal);
 }

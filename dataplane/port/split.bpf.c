@@ -31,7 +31,8 @@ struct {
 } turnpike_local SEC(".maps");
 
 // libxdp, which opens the AF_XDP sockets, recognises a program that is attached already by this version and by the
-// function's name, and puts its sockets into that program's xsks_map.
+// function's name, and puts its sockets into that program's xsks_map. There is no count of sockets for it to keep:
+// the program is ours to detach.
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
 struct vlan_tag {

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -34,8 +35,10 @@ Error failed(const PortSpec& spec, const std::string& what, int error) {
   return Error{"port=" + spec.text + ": " + what + ": " + std::strerror(error)};
 }
 
-// libbpf's own lines go nowhere: what matters of them is in our error.
+// The libraries' own lines go nowhere: what matters of them is in our errors. libxdp warns that the program
+// will not be detached on unload, which is what we want.
 int silent(libbpf_print_level, const char*, va_list) { return 0; }
+int silent_too(libxdp_print_level, const char*, va_list) { return 0; }
 
 std::string object_path() {
   std::error_code error;
@@ -122,11 +125,11 @@ bool LocalAddressList::set(const shm::LocalAddress& fact) {
 Result<std::unique_ptr<XdpFilter>> XdpFilter::attach(const PortSpec& spec, unsigned ifindex) {
   if (auto free = check_free(spec, ifindex); !free) return Error{free.error()};
   std::unique_ptr<XdpFilter> filter(new XdpFilter);
-  const libbpf_print_fn_t print = libbpf_set_print(silent);
+  libbpf_set_print(silent);
+  libxdp_set_print(silent_too);
   const std::string path = object_path();
   filter->object_ = bpf_object__open_file(path.c_str(), nullptr);
   const int loaded = filter->object_ == nullptr ? -errno : bpf_object__load(filter->object_);
-  libbpf_set_print(print);
   if (loaded != 0) {
     return failed(spec, "loading the XDP program " + path + " (needs root or CAP_BPF and CAP_NET_ADMIN)",
                   -loaded);
