@@ -17,8 +17,9 @@ struct Lcore;
 
 class Reassembly {
 public:
-  // At most kFlows datagrams in pieces at a time, each for two seconds (RFC 8656 leaves the time open; media
-  // is old by then), in kLarge buffers of kRoom bytes.
+  // At most kFlows datagrams in pieces at a time, of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG pieces (8 in
+  // Debian's DPDK), each for two seconds (RFC 8656 leaves the time open; media is old by then), in kLarge
+  // buffers of kRoom bytes.
   static constexpr std::uint32_t kFlows = 256;
   static constexpr std::uint32_t kLarge = 64;
   static constexpr std::uint16_t kRoom = 65535;  // with headroom: what an mbuf's 16-bit length can say

@@ -41,6 +41,9 @@ public:
   void run(WorkerIndex index) noexcept;
   void request_stop() noexcept;
 
+  // For tests that turn the loops by hand.
+  Worker& worker(WorkerIndex index) noexcept { return *workers_[index]; }
+
   // Main lcore tells the workers that control came or went: requests are only punted while one is attached.
   void set_control_attached(bool attached) noexcept;
 
