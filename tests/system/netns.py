@@ -53,6 +53,13 @@ class Lab:
     def __init__(self, *options):
         self.prefix = f"tpt{os.getpid()}-{next(_numbers)}"
         self._lab("up", *options)
+        self.acquaint("client", self.LISTEN, self.LISTEN6)
+        self.acquaint("peer", self.RELAY, self.RELAY6)
+
+    def acquaint(self, role, *hosts):
+        """Both ends of a cable learn each other's link-layer address, so that no first packet waits for it."""
+        for host in hosts:
+            self.run(role, "ping", "-n", "-c", 1, "-W", 5, host)
 
     def _lab(self, *arguments):
         subprocess.run([ROOT / "scripts/lab", "--prefix", self.prefix, *arguments], check=True)

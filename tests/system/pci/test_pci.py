@@ -61,7 +61,7 @@ def guest(lab):
 
 
 @pytest.fixture(scope="module")
-def relay(guest):
+def relay(lab, guest):
     """Both programs in the guest, its kernel twins with addresses."""
     options = [*ADDRESSES, *USERS, *PEERS, "--rfc5766-channel-numbers"]  # for uclient's sake
     for address in guest.addresses:
@@ -74,6 +74,8 @@ def relay(guest):
             guest.run(f"ip link set {twin} up")
             for address in addresses:
                 guest.run(f"ip address add {address} dev {twin}")
+        lab.acquaint("client", Lab.LISTEN, Lab.LISTEN6)
+        lab.acquaint("peer", Lab.RELAY, Lab.RELAY6)
         guest.run(f"turnpike-control {options} >/tmp/control.log 2>&1 & echo $! >/tmp/control.pid")
         guest.wait_for("grep '^ready: ' /tmp/control.log", 30)
     except GuestError as error:
@@ -166,11 +168,13 @@ def test_pci_stunclient(lab, relay):
     assert f"{Lab.CLIENT}:" in lab.run("client", "turnutils_stunclient", Lab.LISTEN)
 
 
-@pytest.mark.parametrize("host", [Lab.LISTEN, Lab.LISTEN6])
-def test_pci_tcp_to_listening_address_reaches_the_kernel(lab, relay, host):
+@pytest.mark.parametrize("role,host", [("client", Lab.LISTEN), ("client", Lab.LISTEN6), ("peer", Lab.RELAY),
+                                       ("peer", Lab.RELAY6)])
+def test_pci_tcp_reaches_the_kernel(lab, relay, role, host):
+    """To the listening address as to the relay's: by the twin of an e1000 and of a virtio NIC."""
     relay.run("mkdir -p /tmp/www && seq 100000 >/tmp/www/numbers && (netstat -ltn | grep -q :3478 || httpd -p 3478 -h /tmp/www)")
     wanted = "".join(f"{number}\n" for number in range(1, 100001)).encode()
-    with inside(lab.namespace("client")):
+    with inside(lab.namespace(role)):
         url = f"http://[{host}]:3478/numbers" if ":" in host else f"http://{host}:3478/numbers"
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
             assert answer.read() == wanted
