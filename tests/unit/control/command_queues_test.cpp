@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Command rings with their backlogs, and the wake-up of the main lcore.
+#include "control/dataplane_link/command_queues.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tests/unit/control/region_fixture.hpp"
+
+namespace turnpike::control {
+namespace {
+
+class CommandQueuesTest : public test::RegionTest {
+protected:
+  ~CommandQueuesTest() override { close(wake); }
+
+  std::uint64_t wakes() {
+    std::uint64_t count = 0;
+    return read(wake, &count, sizeof count) == sizeof count ? count : 0;
+  }
+  void push(std::uint64_t seq, WorkerIndex queue = 0) {
+    queues.push(queue, shm::Command::kRemoveChannel, seq, shm::RemoveFact{});
+  }
+
+  int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  CommandQueues queues{*region, wake};
+};
+
+TEST_F(CommandQueuesTest, order_holds_across_a_full_ring) {
+  constexpr std::uint64_t kCount = 5000;
+  for (std::uint64_t seq = 1; seq <= kCount; ++seq) push(seq);
+  EXPECT_EQ(queues.backlog(0), kCount - 1024);
+  EXPECT_FALSE(queues.flush());
+  std::uint64_t expected = 0;
+  while (expected < kCount) {
+    for (const auto& command : take(0)) EXPECT_EQ(command.seq, ++expected);
+    queues.flush();
+  }
+  EXPECT_TRUE(queues.flush());
+  EXPECT_EQ(queues.backlog(0), 0u);
+}
+
+TEST_F(CommandQueuesTest, drained_means_that_the_other_side_took_everything) {
+  EXPECT_TRUE(queues.drained());
+  push(1, 1);
+  EXPECT_FALSE(queues.drained());
+  take(1);
+  EXPECT_TRUE(queues.drained());
+}
+
+TEST_F(CommandQueuesTest, answers_are_dropped_rather_than_queued_without_end) {
+  const std::vector<std::uint8_t> payload(100);
+  std::size_t pushed = 0;
+  while (queues.push_datagram(0, {}, payload)) ++pushed;
+  EXPECT_EQ(pushed, 1024 + CommandQueues::kMaxWithDatagrams);
+  EXPECT_EQ(queues.dropped_datagrams(), 1u);
+  EXPECT_TRUE(queues.congested(0));
+  EXPECT_FALSE(queues.congested(1));
+  push(7);  // a fact still finds its place
+  std::vector<test::Command> last;
+  do {
+    last = take(0);
+    queues.flush();
+  } while (!queues.drained() && !last.empty());
+  EXPECT_EQ(last.back().seq, 7u);
+}
+
+TEST_F(CommandQueuesTest, main_lcore_is_woken_once_and_only_when_it_sleeps) {
+  const WorkerIndex main = queues.main();
+  push(1, main);
+  EXPECT_EQ(wakes(), 0u) << "it is awake";
+  region->header().main_asleep = 1;
+  push(2, 0);
+  EXPECT_EQ(wakes(), 0u) << "not its ring";
+  push(3, main);
+  push(4, main);
+  EXPECT_EQ(wakes(), 1u);
+  EXPECT_EQ(region->header().main_asleep, 0u);
+}
+
+TEST_F(CommandQueuesTest, a_lying_consumer_only_makes_the_ring_look_full) {
+  region->command_ring(0).indices->head = ~std::uint64_t{0} / 3;
+  for (int i = 0; i < 2000; ++i) push(1);
+  EXPECT_LE(queues.ring_used(0), 1024u);
+  EXPECT_FALSE(queues.flush());
+}
+
+}  // namespace
+}  // namespace turnpike::control

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options that depend on each other.
+#include <gtest/gtest.h>
+
+#include "control/options.hpp"
+#include "tests/support/test_crypto.hpp"
+
+namespace turnpike::control {
+namespace {
+
+Result<ControlOptions> read(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "turnpike-control");
+  const auto options =
+      config::Options::parse(static_cast<int>(arguments.size()), arguments.data(), config::Program::kControl);
+  if (!options) return Error{options.error()};
+  test::TestCrypto crypto;
+  return ControlOptions::read(*options, crypto);
+}
+
+void expect_refused(std::vector<const char*> arguments, const std::string& part) {
+  const auto options = read(std::move(arguments));
+  ASSERT_FALSE(options) << part;
+  EXPECT_NE(options.error().find(part), std::string::npos) << options.error();
+}
+
+TEST(ControlOptions, users_switch_authentication_on) {
+  const auto options = read({"--user=alice:x", "--realm=example.org"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_TRUE(options->turn.authenticate);
+  EXPECT_EQ(options->turn.realm, "example.org");
+  EXPECT_EQ(options->users.size(), 1u);
+}
+
+TEST(ControlOptions, somebody_must_be_able_to_allocate) {
+  expect_refused({}, "--no-auth");
+  expect_refused({"--lt-cred-mech", "--realm=r"}, "--user");
+  expect_refused({"--user=alice:x"}, "realm is missing");
+  expect_refused({"--user=alice:x", "--realm=r", "--no-auth"}, "contradicts");
+  expect_refused({"--lt-cred-mech", "--no-auth"}, "contradicts");
+  expect_refused({"--user=alice:x", "--realm=r", "--lt-cred-mech=false"}, "use --no-auth");
+  const auto open = read({"--no-auth"});
+  ASSERT_TRUE(open) << open.error();
+  EXPECT_FALSE(open->turn.authenticate);
+}
+
+TEST(ControlOptions, numbers_reach_the_server) {
+  const auto options =
+      read({"--no-auth", "--min-port=50000", "--max-port=50099", "--default-allocate-lifetime=700",
+            "--max-allocate-lifetime=800", "--permission-lifetime=30", "--channel-lifetime=60",
+            "--stale-nonce=90", "--user-quota=5", "--rfc5766-channel-numbers"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->turn.min_port, 50000);
+  EXPECT_EQ(options->turn.max_port, 50099);
+  EXPECT_EQ(options->turn.default_lifetime, seconds(700));
+  EXPECT_EQ(options->turn.max_lifetime, seconds(800));
+  EXPECT_EQ(options->turn.permission_lifetime, seconds(30));
+  EXPECT_EQ(options->turn.channel_lifetime, seconds(60));
+  EXPECT_EQ(options->turn.nonce_lifetime, seconds(90));
+  EXPECT_EQ(options->turn.user_quota, 5u);
+  EXPECT_TRUE(options->turn.rfc5766_channels);
+  EXPECT_TRUE(options->turn.software.starts_with("Turnpike "));
+  EXPECT_EQ(read({"--no-auth", "--software-attribute=false"})->turn.software, "");
+}
+
+TEST(ControlOptions, ranges_must_fit_each_other) {
+  expect_refused({"--no-auth", "--min-port=50000", "--max-port=49999"}, "above max-port");
+  expect_refused({"--no-auth", "--default-allocate-lifetime=1200", "--max-allocate-lifetime=600"},
+                 "lower it");
+}
+
+TEST(ControlOptions, addresses) {
+  const auto options =
+      read({"--no-auth", "--listening-ip=10.0.1.1", "--listening-ip=10.0.1.1", "--listening-ip=fd00::1",
+            "--external-ip=198.51.100.1/10.0.1.1", "--external-ip=2001:db8::9"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->listening_ips.size(), 2u) << "given twice is given once";
+  ASSERT_EQ(options->external_ips.size(), 2u);
+  EXPECT_EQ(wire::to_string(options->external_ips[0].own), "10.0.1.1");
+  EXPECT_EQ(options->external_ips[1].own.family, wire::Family::kNone);
+  for (const char* bad : {"--listening-ip=host", "--listening-ip=0.0.0.0", "--listening-ip=::",
+                          "--relay-ip=224.0.0.1", "--relay-ip=ff02::1", "--relay-ip=10.0.0.0/24"}) {
+    EXPECT_FALSE(read({"--no-auth", bad})) << bad;
+  }
+  expect_refused({"--no-auth", "--external-ip=198.51.100.1/fd00::1"}, "both IPv4 or both IPv6");
+  expect_refused({"--no-auth", "--external-ip=/10.0.0.1"}, "not an IP address");
+}
+
+TEST(ControlOptions, peer_lists_reach_the_policy) {
+  const auto options =
+      read({"--no-auth", "--allowed-peer-ip=10.0.0.0/8", "--denied-peer-ip=10.1.0.0-10.1.0.9"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_TRUE(options->turn.policy.permits(*wire::parse_address("10.2.3.4")));
+  EXPECT_FALSE(options->turn.policy.permits(*wire::parse_address("10.1.0.5")));
+  EXPECT_FALSE(options->turn.policy.permits(*wire::parse_address("192.168.0.1"))) << "denied by default";
+  expect_refused({"--no-auth", "--denied-peer-ip=10.0.0.0/33"}, "denied-peer-ip=10.0.0.0/33");
+}
+
+}  // namespace
+}  // namespace turnpike::control
