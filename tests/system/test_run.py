@@ -134,3 +134,11 @@ def test_a_dying_program_ends_the_run(lab):
         assert program in relay.log()
         assert lab.pids("relay") == {}
         relay.work.cleanup()
+
+
+def test_doctor_finds_what_is_wrong(lab):
+    doctor = (ROOT / "scripts/doctor", "--preset", PRESET)
+    report = lab.run("relay", *doctor, *PORTS)
+    assert "FAIL" not in report and "xdp:s0" in report and "hugepages" in report, report
+    report = lab.run("relay", *doctor, "--port", "xdp:nope0", check=False)
+    assert re.search("^FAIL.*nope0.*\n +-> ", report, re.MULTILINE), report

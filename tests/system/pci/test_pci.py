@@ -98,6 +98,13 @@ FAMILIES = {
 }
 
 
+def test_pci_doctor_finds_nothing_wrong(guest):
+    """Before the relay starts; the fixture has bound the NICs and reserved hugepages."""
+    ports = " ".join(f"--port pci:{address}" for address in guest.addresses)
+    report = guest.run(f"turnpike-dataplane --doctor {ports}", check=False)
+    assert "FAIL" not in report and guest.addresses[0] in report, report
+
+
 def test_ports_are_driven_by_vfio_with_iommu(relay):
     """Every NIC's IOMMU group is open, and the dataplane's packet memory is hugepages."""
     pid = relay.run("cat /tmp/dataplane.pid").strip()
