@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// turnpike-load: plays TURN clients and their peers on a memif port, measures and verifies what comes back.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "bench/load/report.hpp"
+
+namespace {
+
+using namespace turnpike;
+using namespace turnpike::load;
+
+std::atomic<bool> stop_asked;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_signal(int) { stop_asked.store(true, std::memory_order_relaxed); }
+
+void complain(const std::string& what) { std::fprintf(stderr, "turnpike-load: %s\n", what.c_str()); }
+
+// Whether the traffic ran, and everything that arrived was right. Loss is a result, not a failure.
+bool measure(MemifPort& port, const Options& options, std::vector<Session>& sessions,
+             Signalling& signalling) {
+  Outbox outbox(options, sessions);
+  Inspector inspector(options, sessions, outbox);
+  Traffic traffic(port, options, outbox, inspector);
+  const bool there = traffic.run(
+      stop_asked, [&](const Sample& before, const Sample& now) { print_second(options, before, now); });
+  print_result(options, traffic, inspector.arrivals(), signalling);
+  if (!there) complain("the other side went away");
+  return there && inspector.arrivals().bad() == 0;
+}
+
+int run(const Options& options) {
+  auto port = MemifPort::open(options);
+  if (!port) {
+    complain(port.error());
+    return 1;
+  }
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  std::vector<Session> sessions = make_sessions(options);
+  Signalling signalling(**port, options, sessions);
+  if (options.swap) return measure(**port, options, sessions, signalling) ? 0 : 1;
+
+  const std::atomic<bool> never{false};
+  bool good = true;
+  if (auto done = signalling.set_up(stop_asked); !done) {
+    complain(done.error());
+    good = false;
+  } else {
+    good = measure(**port, options, sessions, signalling);
+  }
+  if (auto done = signalling.tear_down(never); !done) {
+    complain(done.error());
+    good = false;
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const auto options = parse_options(argc, argv);
+    if (options) return *options ? run(**options) : 0;
+    complain(options.error());
+  } catch (const std::exception& error) {
+    complain(error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The media of all sessions: frames made beforehand and stamped as they leave, arrivals judged by their
+// stamps.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "bench/load/frame.hpp"
+#include "bench/load/options.hpp"
+#include "common/wire/checksum.hpp"
+
+namespace turnpike::load {
+
+// One allocation and its peer.
+struct Session {
+  wire::Endpoint client;
+  wire::Endpoint peer;
+  wire::Endpoint relay;
+};
+
+// Every session has its own client and peer endpoint; relay endpoints come from the relay, for swap they are
+// invented.
+std::vector<Session> make_sessions(const Options& options);
+// Which session's client this is; at least options.sessions when it is nobody's.
+std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept;
+
+enum Direction : std::uint8_t { kToPeer, kToClient, kDirections };
+
+// How every payload begins; deterministic bytes of session and direction fill the rest.
+struct Stamp {
+  std::uint32_t session;
+  std::uint32_t direction;
+  std::uint32_t sequence;  // of its session and direction, from 0
+  std::uint32_t check;     // of the other three
+};
+static_assert(sizeof(Stamp) == 16);
+inline constexpr std::uint16_t kMaxPayload = 1400;
+inline constexpr std::uint16_t kChannel = 0x4000;  // of every session
+
+// The frames of both directions, ready but for sequence, check and UDP checksum.
+class Outbox {
+public:
+  Outbox(const Options& options, const std::vector<Session>& sessions);
+
+  std::size_t frame_size(Direction direction) const noexcept { return lanes_[direction].size; }
+  const void* address(Direction direction, std::uint32_t session) const noexcept {
+    return slot(lanes_[direction], session);
+  }
+  // The session's next frame; `out` has room for frame_size().
+  void write(Direction direction, std::uint32_t session, std::uint8_t* out) noexcept;
+  std::uint32_t sent(Direction direction, std::uint32_t session) const noexcept {
+    return reinterpret_cast<const Flow*>(address(direction, session))->next_sequence;
+  }
+
+private:
+  // Before each frame.
+  struct Flow {
+    wire::ChecksumSum sum;  // of pseudo header, UDP header and payload without sequence and check
+    std::uint32_t next_sequence = 0;
+    std::uint32_t reserved = 0;
+  };
+  static_assert(sizeof(Flow) == 16);
+  struct alignas(kCacheLine) Line {
+    std::array<std::uint8_t, kCacheLine> bytes;
+  };
+  struct Lane {
+    std::vector<Line> lines;
+    std::size_t lines_each = 0;
+    std::size_t size = 0;      // of a frame
+    std::size_t stamp_at = 0;  // from its first byte
+    std::size_t checksum_at = 0;
+  };
+
+  static const std::uint8_t* slot(const Lane& lane, std::uint32_t session) noexcept {
+    return lane.lines[session * lane.lines_each].bytes.data();
+  }
+  static void store(Lane& lane, std::size_t sessions, std::uint32_t session, Bytes frame);
+
+  std::array<Lane, kDirections> lanes_;
+};
+
+// What has arrived.
+struct Arrivals {
+  std::array<std::uint64_t, kDirections> received{};  // good ones
+  std::uint64_t verified = 0;                         // of the good ones, looked at whole
+  std::uint64_t duplicate = 0;  // seen before, or more than 64 behind the newest of their flow
+  std::uint64_t corrupt = 0;    // payload or framing is not what was sent
+  std::uint64_t checksum = 0;   // IPv4 or UDP checksum wrong or missing
+  std::uint64_t address = 0;    // wrong sender or receiver, MAC included
+  std::uint64_t foreign = 0;    // not media at all
+
+  std::uint64_t bad() const noexcept { return duplicate + corrupt + checksum + address; }
+};
+
+class Inspector {
+public:
+  Inspector(const Options& options, const std::vector<Session>& sessions, const Outbox& outbox);
+
+  // Everything about one frame.
+  void inspect(Bytes frame) noexcept;
+  // Only its direction, told by length, type and source port.
+  void glance(Bytes frame) noexcept;
+  const Arrivals& arrivals() const noexcept { return arrivals_; }
+
+private:
+  // The last 64 sequence numbers of a flow.
+  struct Window {
+    std::uint32_t top = 0;  // one above the highest seen
+    std::uint64_t seen = 0;
+    bool take(std::uint32_t sequence) noexcept;
+  };
+  // Which error counter takes the frame; null when it is good.
+  std::uint64_t* judge(const Arrival& arrival, Stamp& stamp) noexcept;
+
+  const Options& options_;
+  const std::vector<Session>& sessions_;
+  const Outbox& outbox_;
+  Direction at_client_;  // what arrives at clients
+  std::size_t client_size_ = 0;
+  std::size_t peer_size_ = 0;
+  bool client_v4_;
+  bool peer_v4_;
+  bool track_;  // every frame is inspected, so that sequences are whole
+  std::array<std::vector<Window>, kDirections> windows_;
+  Arrivals arrivals_;
+};
+
+}  // namespace turnpike::load

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of turnpike-load.
+#include "bench/load/options.hpp"
+
+#include <boost/program_options.hpp>
+#include <iostream>
+
+#include "bench/load/media.hpp"
+#include "control/relay/static_next_hop.hpp"
+
+namespace turnpike::load {
+namespace {
+
+namespace po = boost::program_options;
+
+// The relay's rings take 1024 packets. With half as many under way in each direction neither ring can
+// overflow, and the worker still never waits for work.
+constexpr std::uint32_t kDefaultWindow = 512;
+// A permission lives 300 s and this program does not refresh any.
+constexpr std::uint32_t kMaxSeconds = 280;
+constexpr std::uint32_t kMaxSessions = 1U << 20;
+constexpr std::uint16_t kMaxBurst = 64;
+constexpr std::uint32_t kUnpacedVerify = 64;
+
+po::options_description describe() {
+  const auto text = [](const char* value) { return po::value<std::string>()->default_value(value); };
+  const auto number = [](std::uint32_t value) { return po::value<std::uint32_t>()->default_value(value); };
+  po::options_description all("turnpike-load: TURN clients and their peers on one memif port");
+  // clang-format off
+  all.add_options()
+    ("help", "this text")
+    ("memif", po::value<std::string>()->required(), "PATH[,role=client|server][,id=N][,rsize=N]")
+    ("mode", text("turn"), "turn: against a relay; swap: against dpdk-testpmd --forward-mode=5tswap")
+    ("server", text("10.0.1.1:3478"), "listening address of the relay")
+    ("relay-mac", text("02:00:00:00:00:01"), "where frames go")
+    ("mac", text("02:00:00:00:00:02"), "own address")
+    ("client-ip", text("10.0.1.2"), "first address of the clients")
+    ("peer-ip", text("10.0.2.2"), "first address of the peers")
+    ("user", text("alice"), "name of the clients")
+    ("password", text("secret"), "password of the clients")
+    ("indications", po::bool_switch(), "Send and Data indications instead of channels")
+    ("sessions", number(1000), "allocations, each with a peer of its own")
+    ("payload", number(120), "bytes of every packet's payload")
+    ("rate", number(0), "packets per second, both directions together; 0: as many as go through")
+    ("warmup", number(0), "seconds before the measurement")
+    ("seconds", number(10), "seconds of the measurement")
+    ("burst", number(32), "packets of a burst")
+    ("window", number(kDefaultWindow), "packets under way per direction at most")
+    ("verify", po::value<std::uint32_t>(), "verify every Nth burst, 0 none (default 1, at --rate 0 64)")
+    ("lcores", text("0@0"), "EAL --lcores: one")
+    ("file-prefix", text("turnpike-load"), "EAL --file-prefix")
+    ("no-huge", po::bool_switch(), "ordinary memory instead of hugepages")
+    ("json", po::bool_switch(), "result as JSON on standard output, seconds on standard error");
+  // clang-format on
+  return all;
+}
+
+Result<std::uint32_t> in_range(const po::variables_map& values, const char* name, std::uint32_t minimum,
+                               std::uint32_t maximum) {
+  const auto value = values[name].as<std::uint32_t>();
+  if (value >= minimum && value <= maximum) return value;
+  return Error{std::string(name) + ": use " + std::to_string(minimum) + " to " + std::to_string(maximum)};
+}
+
+Status take_memif(std::string_view text, Options& options) {
+  options.memif_role = "client";
+  std::size_t comma = text.find(',');
+  options.memif = text.substr(0, comma);
+  while (comma != std::string_view::npos) {
+    text.remove_prefix(comma + 1);
+    comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    if (part.starts_with("role=")) {
+      options.memif_role = part.substr(5);
+    } else {
+      options.driver_args += "," + std::string(part);
+    }
+  }
+  if (options.memif.starts_with('/')) return Unit{};
+  return Error{"memif: name the socket by an absolute path"};
+}
+
+Status take_addresses(const po::variables_map& values, Options& options) {
+  const auto server = wire::parse_endpoint(values["server"].as<std::string>());
+  const auto client = wire::parse_address(values["client-ip"].as<std::string>());
+  const auto peer = wire::parse_address(values["peer-ip"].as<std::string>());
+  if (!server || !client || !peer) return Error{"server, client-ip, peer-ip: write 10.0.1.1:3478, 10.0.1.2"};
+  if (server->address.family != client->family) return Error{"client-ip: not of the server's family"};
+  const auto relay_mac = control::parse_mac(values["relay-mac"].as<std::string>());
+  const auto own_mac = control::parse_mac(values["mac"].as<std::string>());
+  if (!relay_mac) return Error{relay_mac.error()};
+  if (!own_mac) return Error{own_mac.error()};
+  options.server = *server;
+  options.client_ip = *client;
+  options.peer_ip = *peer;
+  options.relay_mac.bytes = *relay_mac;
+  options.own_mac.bytes = *own_mac;
+  return Unit{};
+}
+
+Status take_numbers(const po::variables_map& values, Options& options) {
+  const auto sessions = in_range(values, "sessions", 1, kMaxSessions);
+  const auto payload = in_range(values, "payload", sizeof(Stamp), kMaxPayload);
+  const auto seconds = in_range(values, "seconds", 1, kMaxSeconds);
+  const auto warmup = in_range(values, "warmup", 0, kMaxSeconds - values["seconds"].as<std::uint32_t>());
+  const auto burst = in_range(values, "burst", 2, kMaxBurst);
+  const auto window = in_range(values, "window", 2, UINT32_MAX);
+  for (const auto* value : {&sessions, &payload, &seconds, &warmup, &burst, &window}) {
+    if (!*value) return Error{value->error()};
+  }
+  options.sessions = *sessions;
+  options.payload = static_cast<std::uint16_t>(*payload);
+  options.rate = values["rate"].as<std::uint32_t>();
+  options.seconds = *seconds;
+  options.warmup = *warmup;
+  options.burst = static_cast<std::uint16_t>(*burst);
+  options.window = *window;
+  options.verify = options.rate == 0 ? kUnpacedVerify : 1;
+  if (values.count("verify") != 0) options.verify = values["verify"].as<std::uint32_t>();
+  return Unit{};
+}
+
+}  // namespace
+
+Result<std::optional<Options>> parse_options(int argc, const char* const* argv) try {
+  const po::options_description description = describe();
+  po::variables_map values;
+  po::store(po::command_line_parser(argc, argv).options(description).positional({}).run(), values);
+  if (values.count("help") != 0) {
+    std::cout << description;
+    return std::optional<Options>();
+  }
+  po::notify(values);
+  Options options;
+  const auto mode = values["mode"].as<std::string>();
+  options.swap = mode == "swap";
+  options.user = values["user"].as<std::string>();
+  options.password = values["password"].as<std::string>();
+  options.indications = values["indications"].as<bool>();
+  options.lcores = values["lcores"].as<std::string>();
+  options.file_prefix = values["file-prefix"].as<std::string>();
+  options.no_huge = values["no-huge"].as<bool>();
+  options.json = values["json"].as<bool>();
+  if (mode != "turn" && mode != "swap") return Error{"mode: turn or swap"};
+  if (auto taken = take_memif(values["memif"].as<std::string>(), options); !taken)
+    return Error{taken.error()};
+  if (auto taken = take_addresses(values, options); !taken) return Error{taken.error()};
+  if (auto taken = take_numbers(values, options); !taken) return Error{taken.error()};
+  return std::optional<Options>(options);
+} catch (const po::error& error) {
+  return Error{error.what()};
+}
+
+}  // namespace turnpike::load

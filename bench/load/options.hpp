@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What turnpike-load is asked to do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/result.hpp"
+#include "common/wire/endpoint.hpp"
+#include "common/wire/ethernet.hpp"
+
+namespace turnpike::load {
+
+struct Options {
+  std::string memif;        // socket
+  std::string memif_role;   // client or server
+  std::string driver_args;  // of --memif, for net_memif
+  std::string lcores;
+  std::string file_prefix;
+  bool no_huge = false;
+
+  bool swap = false;  // against testpmd's 5tswap instead of a relay
+  wire::Endpoint server;
+  wire::MacAddress relay_mac;
+  wire::MacAddress own_mac;
+  wire::IpAddress client_ip;  // the first one: a hundred thousand sessions take two
+  wire::IpAddress peer_ip;
+  std::string user;
+  std::string password;
+  bool indications = false;  // Send and Data instead of channels
+
+  std::uint32_t sessions = 0;
+  std::uint16_t payload = 0;
+  std::uint64_t rate = 0;     // packets per second of both directions; 0: as many as go through
+  std::uint32_t warmup = 0;   // seconds that do not count for the rates
+  std::uint32_t seconds = 0;  // that do
+  std::uint16_t burst = 0;
+  std::uint32_t window = 0;  // packets under way per direction
+  std::uint32_t verify = 0;  // every how many bursts is verified whole; 0: none
+  bool json = false;
+};
+
+// Nothing when help was asked for and printed.
+Result<std::optional<Options>> parse_options(int argc, const char* const* argv);
+
+}  // namespace turnpike::load

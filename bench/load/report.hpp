@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the operator reads.
+#pragma once
+
+#include "bench/load/media.hpp"
+#include "bench/load/signalling.hpp"
+#include "bench/load/traffic.hpp"
+
+namespace turnpike::load {
+
+void print_second(const Options& options, const Sample& before, const Sample& now);
+void print_result(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
+                  const Signalling& signalling);
+
+}  // namespace turnpike::load
