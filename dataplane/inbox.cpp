@@ -103,6 +103,7 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       lcore.tables->clear();
       lcore.locals.clear();
       lcore.next_hops.clear();
+      lcore.applied_seq = lcore.refused_seq = 0;  // this control numbers its facts from 1
       return true;
     case Command::kSetLocalAddress: {
       const auto fact = body_as<shm::LocalAddress>(message);

@@ -86,6 +86,7 @@ TEST_F(Inbox, reset_forgets_everything) {
   ASSERT_TRUE(commands_.push(static_cast<std::uint16_t>(shm::Command::kReset), 0, {}));
   run_inbox();
   EXPECT_EQ(worker_->lcore.tables->size(), 0u);
+  EXPECT_EQ(region_->worker(0).applied_seq.load(), 0u);  // the next control counts from 1
   receive(build(from_client(channel_data(0x4001, bytes_of("x")))));
   EXPECT_TRUE(silent());
 }
