@@ -22,15 +22,18 @@ struct Sends {
 // Reads the indications; what cannot be one ends here.
 void parse_all(Lcore& lcore, Group& group, Sends& sends) noexcept {
   for (Packet* packet : group) {
-    stun::MessageView message;
     stun::SendIndication& indication = sends.indications[sends.count];
     const Bytes bytes(packet->payload, packet->payload_size);
-    const stun::ParseError parse_error = stun::MessageView::parse(bytes, message);
-    if (parse_error != stun::ParseError::kNone) {
-      lcore.drop(packet->mbuf, reason_of(parse_error));
-      continue;
+    stun::SendError error = stun::SendError::kNone;
+    if (!stun::parse_plain_send_indication(bytes, indication)) {  // the usual layout, without a walk
+      stun::MessageView message;
+      const stun::ParseError parse_error = stun::MessageView::parse(bytes, message);
+      if (parse_error != stun::ParseError::kNone) {
+        lcore.drop(packet->mbuf, reason_of(parse_error));
+        continue;
+      }
+      error = stun::parse_send_indication(message, indication);
     }
-    const stun::SendError error = stun::parse_send_indication(message, indication);
     if (error != stun::SendError::kNone) {
       const bool unknown = error == stun::SendError::kUnknownAttribute;
       lcore.drop(packet->mbuf, unknown ? DropReason::k_stun_unknown_attribute : DropReason::k_send_malformed);

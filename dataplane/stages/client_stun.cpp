@@ -13,22 +13,6 @@ using stun::Method;
 
 constexpr std::uint16_t kSendIndication = stun::encode_type(Method::kSend, MessageClass::kIndication);
 
-// Requests that control answers. Connect and ConnectionBind are no UDP business, but their refusal is
-// control's too.
-bool for_control(Method method) noexcept {
-  switch (method) {
-    case Method::kAllocate:
-    case Method::kRefresh:
-    case Method::kCreatePermission:
-    case Method::kChannelBind:
-    case Method::kConnect:
-    case Method::kConnectionBind:
-      return true;
-    default:
-      return false;
-  }
-}
-
 void serve(Lcore& lcore, Packet& packet) noexcept {
   stun::MessageView message;
   const auto error = stun::MessageView::parse(Bytes(packet.payload, packet.payload_size), message);
@@ -43,7 +27,7 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
     return request ? binding(lcore, packet, message)
                    : lcore.drop(packet.mbuf, DropReason::k_binding_indication);
   }
-  if (request && for_control(message.method())) return punt(lcore, packet);
+  if (request && stun::is_accepted(message.method(), message_class)) return punt(lcore, packet);
   lcore.drop(packet.mbuf, DropReason::k_stun_method);
 }
 
