@@ -51,7 +51,7 @@ def test_uclient_relays_without_loss(lab, relay, tmp_path, family, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_uclient_20_clients(lab, relay, method):
+def test_c007_udp_transport_uclient_20_clients(lab, relay, method):
     with echo_peer(lab, Lab.PEER):
         before = lab.udp_counters()
         sent, received, lost = call(lab, "-m", 20, *METHODS[method], messages=100)
