@@ -34,10 +34,11 @@ public:
     ++size_;
   }
 
+  // One reference may stand under several keys, so both must match.
   void erase(std::uint64_t hash, Ref ref) {
     if (size_ == 0) return;
     std::size_t hole = hash & mask();
-    while (entries_[hole].ref != ref) {
+    while (entries_[hole].ref != ref || entries_[hole].hash != hash) {
       if (entries_[hole].ref == kNone) return;
       hole = (hole + 1) & mask();
     }

@@ -86,7 +86,7 @@ void relay_peer_data(Service& service, const RelayEndpoint& relay, const PeerEnd
                      Step& step) {
   ++service.counters.peer_datagrams;
   const Allocation* allocation = service.sessions.find(relay, step.now);
-  if (allocation == nullptr) {
+  if (allocation == nullptr || source.address.family != relay.address.family) {
     ++service.counters.dropped_no_relay;
     return;
   }

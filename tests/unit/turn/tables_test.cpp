@@ -177,5 +177,15 @@ TEST(FlatIndex, against_a_hash_map) {
   }
 }
 
+TEST(FlatIndex, one_reference_under_two_keys) {
+  FlatIndex index;
+  index.insert(64, 5);  // neighbours in the table
+  index.insert(128, 5);
+  index.erase(128, 5);
+  const auto any = [](FlatIndex::Ref) { return true; };
+  EXPECT_EQ(index.find(64, any), 5u);
+  EXPECT_EQ(index.find(128, any), FlatIndex::kNone);
+}
+
 }  // namespace
 }  // namespace turnpike::turn
