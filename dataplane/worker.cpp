@@ -85,6 +85,15 @@ void Worker::housekeeping() noexcept {
   lcore.reassembly->expire(lcore);
 }
 
+// From the start of one pass to the start of the next; only after a busy pass, because idle ones sleep.
+void Worker::note_loop_time(std::uint64_t before_ns) noexcept {
+  const std::uint64_t loop_ns = lcore.now_ns - before_ns;
+  auto& longest = lcore.published->max_loop_ns;
+  if (before_ns != 0 && loop_ns > longest.load(std::memory_order_relaxed)) {
+    longest.store(loop_ns, std::memory_order_relaxed);
+  }
+}
+
 void Worker::idle(std::uint32_t passes) noexcept {
   if (poll_ == PollMode::kAlways || passes < kSpinPasses) return;
   if (passes < kPausePasses) return rte_pause();
@@ -97,7 +106,10 @@ void Worker::run() noexcept {
   prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);  // a sleep of 50 µs must not become 100
   std::uint32_t idle_passes = 0;
   while (!lcore.stop.load(std::memory_order_relaxed)) {
+    const std::uint64_t before_ns = lcore.now_ns;
+    const bool was_busy = idle_passes == 0;
     const std::uint32_t work = pass();
+    if (was_busy) note_loop_time(before_ns);
     lcore.count(Counter::k_loops);
     if (work != 0) lcore.count(Counter::k_busy_loops);
     idle_passes = work != 0 ? 0 : idle_passes + 1;
