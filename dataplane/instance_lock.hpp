@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One dataplane for each instance: a lock that the kernel takes back however the process ends.
+// One dataplane for each instance: a lock that the kernel takes back however the process ends. A clean end
+// takes the file away too, and the directory when nothing else is in it.
 #pragma once
 
 #include <string>
@@ -18,9 +19,10 @@ public:
   ~InstanceLock();
 
 private:
-  explicit InstanceLock(int fd) : fd_(fd) {}
+  InstanceLock(int fd, std::string directory) : fd_(fd), directory_(std::move(directory)) {}
 
   int fd_;
+  std::string directory_;
 };
 
 }  // namespace turnpike::dataplane
