@@ -191,6 +191,39 @@ TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {
   EXPECT_EQ(last, 1u + kRequests);
 }
 
+TEST_F(Control, a_worker_that_takes_nothing_gets_nothing_more_to_do) {
+  allocate();
+  int pushed = 0;
+  int tries = 0;
+  while (pushed < 20000 && tries < 500) {
+    if (dataplane.push_request(0, client.tuple, client.request(Method::kRefresh))) {
+      ++pushed;
+      tries = 0;
+    } else {
+      ++tries;
+      usleep(1000);
+    }
+  }
+  EXPECT_LT(pushed, 20000) << "control goes on reading requests that it cannot answer";
+  int answers = 0;
+  for (const TakenCommand& command : dataplane.take_all(0, milliseconds(500))) {
+    answers += command.kind == Command::kSendDatagram ? 1 : 0;
+    if (command.seq != 0) dataplane.apply(0, command.seq);
+  }
+  EXPECT_EQ(answers, pushed);
+}
+
+TEST_F(Control, a_sleeping_control_is_woken) {
+  const auto request = client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport);
+  const auto start_time = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) {
+    usleep(30'000);  // asleep by now
+    EXPECT_EQ(exchange(request).error, 401);
+  }
+  // Its own timer alone would bring it back once a second.
+  EXPECT_LT(std::chrono::steady_clock::now() - start_time, seconds(3));
+}
+
 TEST_F(Control, dataplane_gone_is_said_and_ends_it) {
   dataplane.hang_up();
   EXPECT_EQ(control->exit_code(), 1);

@@ -87,7 +87,7 @@ TEST_F(Addresses, listening_port_must_not_be_given_out_as_relay_port) {
 
 TEST_F(Addresses, facts_say_everything_about_an_address_at_once) {
   options.external_ips = {{ip("198.51.100.1"), {}}};
-  options.relay_ips = {ip("10.0.1.1")};
+  options.listening_ips = {ip("10.0.1.1")};
   const auto facts = choose()->facts(options);
   ASSERT_EQ(facts.size(), 2u);
   EXPECT_EQ(facts[0].index, 0);
@@ -96,7 +96,9 @@ TEST_F(Addresses, facts_say_everything_about_an_address_at_once) {
   EXPECT_EQ(facts[0].relay_max, 65535);
   EXPECT_EQ(facts[0].advertised, ip("198.51.100.1"));
   EXPECT_EQ(facts[1].index, 1);
-  EXPECT_EQ(facts[1].relay_min, 0);
+  EXPECT_EQ(facts[1].address, ip("fd00::1"));
+  EXPECT_EQ(facts[1].listener_port, 0);
+  EXPECT_EQ(facts[1].relay_min, 49152);
   EXPECT_EQ(facts[1].advertised.family, wire::Family::kNone);
 }
 

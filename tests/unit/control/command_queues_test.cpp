@@ -40,6 +40,17 @@ TEST_F(CommandQueuesTest, order_holds_across_a_full_ring) {
   EXPECT_EQ(queues.backlog(0), 0u);
 }
 
+TEST_F(CommandQueuesTest, what_comes_later_does_not_overtake_what_waits) {
+  std::uint64_t seq = 0;
+  while (queues.backlog(0) < 10) push(++seq);
+  std::uint64_t expected = 0;
+  for (const auto& command : take(0)) EXPECT_EQ(command.seq, ++expected);
+  push(++seq);  // the ring has room, but ten are waiting
+  EXPECT_TRUE(queues.flush());
+  for (const auto& command : take(0)) EXPECT_EQ(command.seq, ++expected);
+  EXPECT_EQ(expected, seq);
+}
+
 TEST_F(CommandQueuesTest, drained_means_that_the_other_side_took_everything) {
   EXPECT_TRUE(queues.drained());
   push(1, 1);

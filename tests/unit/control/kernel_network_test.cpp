@@ -4,41 +4,20 @@
 
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <sched.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
 
+#include "tests/twoproc/in_namespace.hpp"
 #include "tests/unit/control/fake_network.hpp"
 
 namespace turnpike::control {
 namespace {
 
 using test::ip;
-
-constexpr int kNoNamespace = 77;
-
-// Runs `body` in a child process and a new network namespace, where it may do what it likes.
-template <typename Body>
-void in_namespace(Body body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const int flags = CLONE_NEWNET | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (unshare(flags) != 0) _exit(kNoNamespace);
-    body();
-    fflush(stdout);
-    _exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoNamespace)
-    GTEST_SKIP() << "no right to make a network namespace";
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "see the output of the child process";
-}
-
-void shell(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
+using turnpike::test::in_namespace;
+using turnpike::test::shell;
 
 void make_links() {
   shell("ip link set lo up && ip link add eth0 address 02:00:00:00:00:a0 mtu 1400 type veth peer name far0");
@@ -153,7 +132,7 @@ TEST(KernelNetwork, reads_everything_again_when_changes_were_lost) {
   in_namespace([] {
     make_links();
     KernelNetwork network = open();
-    constexpr int kNeighbours = 6000;  // more than the socket's buffer holds
+    constexpr int kNeighbours = 20000;  // more than the socket's buffer holds
     {
       char path[] = "/tmp/turnpike-batch-XXXXXX";
       close(mkstemp(path));

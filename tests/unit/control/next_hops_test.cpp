@@ -49,6 +49,9 @@ protected:
 TEST_F(NextHopsTest, own_addresses_need_none) {
   network.routes[ip("10.0.1.1")] = {kEth0, {}, true};
   EXPECT_EQ(resolve("10.0.1.1"), kNoNextHop);
+  shm::LinkPath arrival;
+  arrival.remote_mac = mac(0xC1);
+  EXPECT_EQ(resolve("10.0.1.1", &arrival), kNoNextHop) << "whatever way a request came";
   EXPECT_TRUE(hops.take_changes().empty());
 }
 
