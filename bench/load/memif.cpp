@@ -7,6 +7,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -82,7 +83,12 @@ Status MemifPort::connect() {
   bool started = false;
   for (unsigned waited = 0; waited < kPatienceMs; waited += kRetryMs) {
     started = started || rte_eth_dev_start(id_) == 0;
-    if (started && up()) return Unit{};
+    if (started && up()) {
+      // In the client's role the driver hands its buffers to the other side when it first receives.
+      std::array<rte_mbuf*, 1> early;
+      rte_pktmbuf_free_bulk(early.data(), receive(early));
+      return Unit{};
+    }
     rte_delay_us_sleep(kRetryMs * 1000);
   }
   return Error{"the other side does not come"};

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The relay on a memif port, with turnpike-load as the other process: it plays clients and peers and judges arrivals."""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from netns import Lab
+from relay import PEERS, USERS, Relay
+
+SESSIONS = 20
+RELAY_MAC, LOAD_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+FAMILIES = {
+    "v4": (Lab.LISTEN, Lab.CLIENT, Lab.PEER),
+    "v6": (f"[{Lab.LISTEN6}]", Lab.CLIENT6, Lab.PEER6),
+    "v4_to_v6": (Lab.LISTEN, Lab.CLIENT, Lab.PEER6),
+}
+
+
+class MemifRelay(Relay):
+    """No netdev behind the port: every next hop is the load program."""
+
+    def __init__(self, lab, socket):
+        base = ("--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
+                "--listening-ip", Lab.LISTEN6, "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6,
+                "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", "--next-hop", f"::/0,port=0,mac={LOAD_MAC}",
+                "--no-huge")
+        super().__init__(lab, base=base + USERS + PEERS)
+        self.socket = socket
+
+    def load(self, *options, family="v4", client=None, rate=10000, seconds=3):
+        """turnpike-load, started in the client namespace."""
+        server, usual_client, peer = FAMILIES[family]
+        command = [self.binaries / "turnpike-load", "--memif", f"{self.socket},role=client", "--json", "--no-huge",
+                   "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
+                   "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
+                   "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]
+        return self.lab.start("client", *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait_sessions(self, good, timeout=20):
+        """Waits until the sessions are as wanted, and gives them."""
+        deadline = time.monotonic() + timeout
+        while not good(sessions := self.sessions()):
+            assert time.monotonic() < deadline, sessions
+            time.sleep(0.1)
+        return sessions
+
+
+@pytest.fixture(scope="module", name="relay")
+def memif_relay(lab):
+    with tempfile.TemporaryDirectory(prefix="turnpike-memif-") as directory:
+        relay = MemifRelay(lab, pathlib.Path(directory, "relay.sock"))
+        yield relay
+        relay.stop()
+
+
+def result_of(process):
+    """What the load program reports; it must have ended well."""
+    try:
+        output, errors = process.communicate(timeout=60)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    assert process.returncode == 0, output + errors
+    return json.loads(output)
+
+
+def assert_perfect(result):
+    print(result)
+    assert min(result["sent"].values()) > 1000
+    assert result["received"] == result["sent"] and result["lost"] == 0
+    assert result["verified"] == sum(result["received"].values())  # every one was looked at whole
+    assert not any(result[fault] for fault in ("duplicate", "corrupt", "checksum", "address", "foreign", "untrusted"))
+
+
+@pytest.mark.parametrize("framing", ["channels", "indications"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_memif_relays_all_whole(relay, family, framing):
+    buffers = relay.counters()["mbufs_in_use"]
+    kernel = relay.lab.udp_counters()
+    drops = relay.drops()
+    options = ["--indications"] if framing == "indications" else []
+    result = result_of(relay.load(*options, family=family))
+    assert result["framing"] == framing and result["sessions"] == SESSIONS
+    assert_perfect(result)
+    assert not relay.sessions()  # Refresh with LIFETIME 0 took all of them
+    assert relay.drops() == drops
+    assert relay.lab.udp_counters() == kernel
+    relay.wait_buffers(buffers)
+
+
+def test_memif_session_counters_live(relay):
+    """turnpikectl follows every session while the load runs, and ends with exactly what was relayed."""
+
+    def moving(sessions, least):
+        directions = [session[side]["packets"] for session in sessions for side in ("to_peer", "to_client")]
+        return len(sessions) == SESSIONS and min(directions) > least
+
+    process = relay.load(seconds=4)
+    try:
+        early = relay.wait_sessions(lambda sessions: moving(sessions, 0))
+        assert {session["user"] for session in early} == {"alice"}
+        channels = {peer["peer"] for session in early for peer in session["peers"] if "channel" in peer}
+        assert len(channels) == SESSIONS and {channel.split(":")[0] for channel in channels} == {Lab.PEER}
+        highest = max(session["to_peer"]["packets"] for session in early)
+        relay.wait_sessions(lambda sessions: moving(sessions, highest))
+    finally:
+        result = result_of(process)
+    assert_perfect(result)
+
+
+def test_memif_load_killed_in_the_middle(relay):
+    """kill -9 of the other side in the middle of traffic: the relay lives and serves the next one."""
+    buffers = relay.counters()["mbufs_in_use"]
+    for host in range(3):
+        before = relay.counters()["rx_packets"]
+        process = relay.load(client=f"10.0.1.{100 + host}", rate=0, seconds=60)
+        with contextlib.closing(process.stdout), contextlib.closing(process.stderr):
+            deadline = time.monotonic() + 30
+            while relay.counters()["rx_packets"] < before + 20000:
+                assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+                time.sleep(0.05)
+            process.kill()
+            process.wait()
+        assert relay.process.poll() is None, relay.log()
+    # Nobody has deleted the dead ones' allocations; they are in nobody's way.
+    left = {session["client"] for session in relay.sessions()}
+    assert len(left) == 3 * SESSIONS
+    assert_perfect(result_of(relay.load()))
+    assert {session["client"] for session in relay.sessions()} == left
+    relay.wait_buffers(buffers)
