@@ -3,7 +3,6 @@
 #include "common/config/instance.hpp"
 
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 
 namespace turnpike::config {
 namespace {
+
+constexpr std::size_t kSocketPathSize = 108;  // sun_path, with its NUL
 
 bool is_instance_name(const std::string& name) {
   const auto plain = [](unsigned char c) {
@@ -68,7 +69,7 @@ Result<InstancePaths> instance_paths(const std::string& instance, const std::str
   paths.directory = base + "/" + paths.instance;
   paths.dataplane_socket = paths.directory + "/dataplane.sock";
   paths.control_socket = paths.directory + "/control.sock";
-  if (paths.dataplane_socket.size() >= sizeof(sockaddr_un::sun_path)) {
+  if (paths.dataplane_socket.size() >= kSocketPathSize) {
     return Error{"runtime-dir=" + base + ": too long for a socket path; give a shorter one"};
   }
   return paths;
