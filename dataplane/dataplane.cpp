@@ -179,7 +179,7 @@ Status Dataplane::open_ports() {
   for (const PortSpec& spec : options_.ports) {
     auto port = open_port(spec, static_cast<std::uint16_t>(ports_.size()), environment);
     if (!port) return Error{port.error()};
-    if (const std::string warning = port_warning(spec, **port); !warning.empty()) log_line(warning);
+    for (const std::string& warning : port_warnings(spec, **port, options_.lcores.workers)) log_line(warning);
     managed_.push_back(port->get());
     ports_.push_back(std::move(*port));
   }

@@ -107,6 +107,9 @@ void Housekeeping::pass() {
     every_second();
     next_second_ns_ = now + kSecond;
   }
+  bool changed = false;
+  for (ManagedPort* port : config_.ports) changed = port->take_changed() || changed;
+  if (changed) check_links();
 }
 
 bool Housekeeping::has_work() const {

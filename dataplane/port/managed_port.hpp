@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "common/base/result.hpp"
 #include "dataplane/port/host_path.hpp"
@@ -32,6 +33,12 @@ public:
   virtual Status apply(const LocalAddressList&) { return Unit{}; }
   // Null: no kernel twin.
   virtual HostPath* host_path() { return nullptr; }
+
+  // The port noticed itself that state() has changed, before the next look at it is due.
+  bool take_changed() { return std::exchange(changed_, false); }
+
+protected:
+  bool changed_ = false;
 };
 
 }  // namespace turnpike::dataplane

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/log.hpp"
 #include "dataplane/unix_socket.hpp"
@@ -104,8 +105,9 @@ MemifLink::~MemifLink() {
   unlink((config_.server ? config_.peer_path : config_.driver_path).c_str());
 }
 
-Status MemifLink::join(Reactor& reactor) {
+Status MemifLink::join(Reactor& reactor, std::function<void()> on_change) {
   reactor_ = &reactor;
+  on_change_ = std::move(on_change);
   reactor.add(listener_, [this] { accept_one(); });
   if (!config_.server) {
     accept_one();
@@ -168,6 +170,7 @@ void MemifLink::try_open() {
   for (int tries = 0; tries < 1000; ++tries) {
     if (device_.link_up()) {
       gate_.open();
+      on_change_();
       return;
     }
     rte_delay_us_sleep(100);
@@ -178,6 +181,7 @@ void MemifLink::try_open() {
 
 void MemifLink::take_down() {
   gate_.close();
+  on_change_();
   close_connection(peer_);
   const Status restarted = device_.restart();
   close_connection(driver_);

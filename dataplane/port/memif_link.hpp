@@ -9,6 +9,7 @@
 // ready for the next peer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,7 +37,8 @@ public:
   MemifLink(const MemifLink&) = delete;
   MemifLink& operator=(const MemifLink&) = delete;
 
-  Status join(Reactor& reactor);  // after the driver was started
+  // After the driver was started. `on_change` hears when the connection begins and ends.
+  Status join(Reactor& reactor, std::function<void()> on_change);
   void tick();                    // a client looks for its server
   bool up() const { return gate_.is_open(); }
 
@@ -55,6 +57,7 @@ private:
   Ethdev& device_;
   BurstGate& gate_;
   Reactor* reactor_ = nullptr;
+  std::function<void()> on_change_;
   int listener_ = -1;  // the peer's way in for a server, the driver's for a client
   int peer_ = -1;
   int driver_ = -1;

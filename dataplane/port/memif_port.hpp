@@ -25,7 +25,9 @@ public:
     return count;
   }
   PortState state() const override;
-  Status join(Reactor& reactor) override { return link_->join(reactor); }
+  Status join(Reactor& reactor) override {
+    return link_->join(reactor, [this] { changed_ = true; });
+  }
   void tick() override { link_->tick(); }
 
 private:

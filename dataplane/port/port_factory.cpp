@@ -3,6 +3,7 @@
 #include "dataplane/port/port_factory.hpp"
 
 #include <net/if.h>
+#include <rte_lcore.h>
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,9 @@ using shm::PortKind;
 // Drivers that leave a PCI device to user space; mlx5's and mlx4's devices stay with their kernel driver.
 constexpr std::array<std::string_view, 6> kUserSpaceDrivers{"vfio-pci",  "igb_uio",   "uio_pci_generic",
                                                             "mlx5_core", "mlx4_core", "uio_hv_generic"};
+
+// An AF_XDP frame has to fit a page together with its headroom and our packet descriptor.
+constexpr std::uint32_t kLargestXdpMtu = 3400;
 
 Error bad(const PortSpec& spec, const std::string& what) { return Error{"port=" + spec.text + ": " + what}; }
 
@@ -63,6 +67,11 @@ Status check_port(const PortSpec& spec) {
       const auto netdev = read_netdev(spec.device);
       if (!netdev)
         return bad(spec, "there is no netdev " + spec.device + " in this network namespace; see ip link");
+      if (netdev->mtu > kLargestXdpMtu) {
+        return bad(spec, spec.device + " has an MTU of " + std::to_string(netdev->mtu) +
+                             ", AF_XDP takes up to " + std::to_string(kLargestXdpMtu) +
+                             "; type: ip link set " + spec.device + " mtu 1500");
+      }
       if (!netdev->up) return bad(spec, spec.device + " is down; type: ip link set " + spec.device + " up");
       return Unit{};
     }
@@ -74,13 +83,22 @@ Status check_port(const PortSpec& spec) {
   }
 }
 
-std::string port_warning(const PortSpec& spec, const ManagedPort& port) {
-  if (const auto* xdp = dynamic_cast<const XdpPort*>(&port);
-      xdp != nullptr && xdp->generic() && spec.xdp_mode == XdpMode::kAuto) {
-    return "port=" + spec.text + ": the driver " + netdev_driver(spec.device) +
-           " takes no XDP program, the kernel's generic hook is used (slower)";
+std::vector<std::string> port_warnings(const PortSpec& spec, const ManagedPort& port,
+                                       const std::vector<unsigned>& worker_lcores) {
+  std::vector<std::string> warnings;
+  const auto* xdp = dynamic_cast<const XdpPort*>(&port);
+  if (xdp != nullptr && xdp->generic() && spec.xdp_mode == XdpMode::kAuto) {
+    warnings.push_back("port=" + spec.text + ": the driver " + netdev_driver(spec.device) +
+                       " takes no XDP program, the kernel's generic hook is used (slower)");
   }
-  return "";
+  const bool far = std::any_of(worker_lcores.begin(), worker_lcores.end(), [&](unsigned lcore) {
+    return port.socket_id >= 0 && rte_lcore_to_socket_id(lcore) != static_cast<unsigned>(port.socket_id);
+  });
+  if (far) {
+    warnings.push_back("port=" + spec.text + ": the NIC is on node " + std::to_string(port.socket_id) +
+                       " and a worker is not; choose CPUs of that node with --lcores");
+  }
+  return warnings;
 }
 
 Result<std::unique_ptr<ManagedPort>> open_port(const PortSpec& spec, std::uint16_t index,

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "dataplane/port/managed_port.hpp"
 #include "dataplane/port/port_spec.hpp"
@@ -19,8 +21,9 @@ struct PortEnvironment {
 // What can be told without DPDK: is the device there, is it free, does a driver hold it? One line with the
 // remedy.
 Status check_port(const PortSpec& spec);
-// The line for the operator when the port works, but not as well as it could; else empty.
-std::string port_warning(const PortSpec& spec, const ManagedPort& port);
+// Lines for the operator when the port works, but not as well as it could.
+std::vector<std::string> port_warnings(const PortSpec& spec, const ManagedPort& port,
+                                       const std::vector<unsigned>& worker_lcores);
 
 Result<std::unique_ptr<ManagedPort>> open_port(const PortSpec& spec, std::uint16_t index,
                                                const PortEnvironment& environment);

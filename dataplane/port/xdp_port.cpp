@@ -11,6 +11,10 @@
 namespace turnpike::dataplane {
 namespace {
 
+// What net_af_xdp's rings keep of the packet memory: the fill ring always, the transmit ring until the kernel
+// is done.
+constexpr std::uint32_t kMbufsPerQueue = 2048 + 2048;
+
 // An empty poll of the driver must never block a worker. With a busy-poll budget it is a recvfrom() that
 // returns at once. Without one the driver polls for up to a second when the NIC asks for a wake-up, which
 // only a zero-copy socket does; so a worker that is meant to sleep gets a copying socket.
@@ -35,6 +39,11 @@ Result<std::unique_ptr<ManagedPort>> XdpPort::open(const PortSpec& spec, std::ui
     return Error{"port=" + spec.text + ": " + spec.device + " has " + std::to_string(queues) +
                  " receive queues; type: ethtool -L " + spec.device + " combined " + wanted + " (or rx " +
                  wanted + ")"};
+  }
+  if (rte_mempool_avail_count(environment.mbufs) < queues * kMbufsPerQueue) {
+    return Error{"port=" + spec.text + ": its rings take " + std::to_string(queues * kMbufsPerQueue) +
+                 " packet buffers and only " + std::to_string(rte_mempool_avail_count(environment.mbufs)) +
+                 " are left; raise --mbufs by as much"};
   }
   disable_vlan_offload(spec.device);
 
