@@ -20,8 +20,9 @@ enum class KeyTag : std::uint16_t {
 };
 
 // 24 bytes without padding, compared and hashed as three words. `local` is the index of our own address and
-// says the family too, so the zero-padded IPv4 form of `remote` cannot be mistaken for IPv6.
-struct FlowKey {
+// says the family too, so the zero-padded IPv4 form of `remote` cannot be mistaken for IPv6. Aligned, because
+// rte_hash_crc reads words.
+struct alignas(8) FlowKey {
   std::array<std::uint8_t, 16> remote{};
   std::uint16_t remote_port = 0;
   std::uint16_t local = 0;
