@@ -16,6 +16,9 @@ from netns import ROOT, Lab
 PRESET = os.environ.get("TURNPIKE_PRESET", "release")
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer)")
 
+SUPPRESSIONS = f"suppressions={pathlib.Path(__file__).parent}/lsan.supp:print_suppressions=0"
+ENVIRONMENT = {**os.environ, "LSAN_OPTIONS": SUPPRESSIONS}
+
 PORTS = ("--port", "xdp:s0", "--port", "xdp:s1")
 ADDRESSES = ("--listening-ip", Lab.LISTEN, "--listening-ip", Lab.LISTEN6,
              "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6)
@@ -34,7 +37,7 @@ class Relay:
         self.errors = pathlib.Path(self.work.name, "stderr")
         command = [ROOT / "scripts/run", "--no-build", "--preset", preset, *base, *options]
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
-            self.process = lab.start("relay", *command, stdout=output, stderr=errors)
+            self.process = lab.start("relay", *command, stdout=output, stderr=errors, env=ENVIRONMENT)
         self.ready = self._wait_ready(time.monotonic() + 60)
 
     def _wait_ready(self, deadline):
