@@ -128,7 +128,7 @@ void StageTest::receive_all(const std::vector<ByteVector>& frames, std::uint16_t
     ASSERT_NE(mbuf, nullptr);
     char* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
     ASSERT_NE(data, nullptr) << "frame of " << frame.size();
-    std::memcpy(data, frame.data(), frame.size());
+    if (!frame.empty()) std::memcpy(data, frame.data(), frame.size());
     mbuf->port = port;
     mbufs.push_back(mbuf);
   }
