@@ -21,7 +21,7 @@ import zlib
 import stun
 from netns import Lab
 from relay import PRESET, Relay
-from turn_client import TurnClient
+from turn_client import TurnClient, TurnError
 
 CHANNEL = 0x4000
 STRAY = b"stray "
@@ -99,7 +99,7 @@ class _Visit:
 
     def run(self):
         try:
-            self.client.allocate(family=self.family)
+            self._allocate()
             self.channel = self.choice.random() < 0.6
             self._authorize()
             self.soak.count(joined=1)
@@ -112,6 +112,16 @@ class _Visit:
                 self.soak.count(vanished=1)
         finally:
             self.client.close()
+
+    def _allocate(self):
+        try:
+            self.client.allocate(family=self.family)
+        except TurnError as error:
+            if error.code != 437:
+                raise
+            self.client.refresh(0)  # somebody who vanished had this port before: its allocation still lives
+            self.soak.count(vanished=-1)
+            self.client.allocate(family=self.family)
 
     def _authorize(self):
         if self.channel:
