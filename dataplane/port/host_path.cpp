@@ -6,12 +6,17 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <rte_errno.h>
+#include <rte_ip.h>
+#include <rte_net.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "dataplane/port/netdev.hpp"
@@ -28,6 +33,26 @@ void drain(rte_ring* ring) {
   while (ring != nullptr && rte_ring_dequeue(ring, &frame) == 0)
     rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
   rte_ring_free(ring);
+}
+
+// A neighbour on this host leaves checksums to an offload that never runs on a virtual wire (virtio says so
+// by RX_L4_CKSUM_NONE): the kernel behind the tap, which has no such flag, would drop the frame.
+void finish_checksum(rte_mbuf* frame) {
+  rte_net_hdr_lens lengths{};
+  const std::uint32_t kind =
+      rte_net_get_ptype(frame, &lengths, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
+  const std::uint32_t l4 = kind & RTE_PTYPE_L4_MASK;
+  if (l4 != RTE_PTYPE_L4_TCP && l4 != RTE_PTYPE_L4_UDP) return;
+  const std::uint16_t l4_offset = lengths.l2_len + lengths.l3_len;
+  const std::uint16_t field = l4_offset + (l4 == RTE_PTYPE_L4_TCP ? offsetof(rte_tcp_hdr, cksum)
+                                                                  : offsetof(rte_udp_hdr, dgram_cksum));
+  if (field + sizeof(rte_be16_t) > rte_pktmbuf_data_len(frame)) return;
+  auto* checksum = rte_pktmbuf_mtod_offset(frame, rte_be16_t*, field);
+  *checksum = 0;
+  const void* ip = rte_pktmbuf_mtod_offset(frame, const void*, lengths.l2_len);
+  *checksum = RTE_ETH_IS_IPV4_HDR(kind)
+                  ? rte_ipv4_udptcp_cksum_mbuf(frame, static_cast<const rte_ipv4_hdr*>(ip), l4_offset)
+                  : rte_ipv6_udptcp_cksum_mbuf(frame, static_cast<const rte_ipv6_hdr*>(ip), l4_offset);
 }
 
 }  // namespace
@@ -108,6 +133,8 @@ void HostPath::to_kernel(shm::WorkerCounters& counts) {
   const unsigned count = rte_ring_dequeue_burst(queues_.to_host, frames.data(), kBatch, nullptr);
   for (unsigned i = 0; i < count; ++i) {
     auto* frame = static_cast<rte_mbuf*>(frames[i]);
+    if ((frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+      finish_checksum(frame);
     std::array<iovec, 8> parts;
     unsigned part_count = 0;
     for (rte_mbuf* part = frame; part != nullptr && part_count < parts.size(); part = part->next) {
