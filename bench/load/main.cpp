@@ -43,7 +43,6 @@ int run(const Options& options) {
   Signalling signalling(**port, options, sessions);
   if (options.swap) return measure(**port, options, sessions, signalling) ? 0 : 1;
 
-  const std::atomic<bool> never{false};
   bool good = true;
   if (auto done = signalling.set_up(stop_asked); !done) {
     complain(done.error());
@@ -51,7 +50,9 @@ int run(const Options& options) {
   } else {
     good = measure(**port, options, sessions, signalling);
   }
-  if (auto done = signalling.tear_down(never); !done) {
+  if (!(*port)->up()) return 1;
+  stop_asked = false;  // a second signal ends this as well
+  if (auto done = signalling.tear_down(stop_asked); !done) {
     complain(done.error());
     good = false;
   }

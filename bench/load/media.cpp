@@ -28,9 +28,8 @@ wire::Endpoint endpoint_of(const wire::IpAddress& first, std::uint32_t session) 
           static_cast<std::uint16_t>(kFirstPort + session % kPortsPerAddress)};
 }
 
-std::uint32_t check_of(const Stamp& stamp) noexcept {
-  const std::uint64_t flow = std::uint64_t{stamp.session} << 1 | stamp.direction;
-  return static_cast<std::uint32_t>(wire::mix(flow << 32 ^ stamp.sequence ^ 0x9E3779B97F4A7C15ULL));
+std::uint32_t key_of(std::uint32_t session, std::uint32_t direction) noexcept {
+  return static_cast<std::uint32_t>(wire::mix(std::uint64_t{session} << 1 | direction) >> 32);
 }
 
 // Eight bytes of what follows the stamp.
@@ -75,11 +74,13 @@ std::vector<std::uint8_t> framed(const Options& options, const wire::Endpoint& p
   return {message.begin(), message.end()};
 }
 
-// What is before and behind the payload on the client's side.
+// On the client's side, what is before the payload, and behind it too.
+std::size_t prefix_size(const Options& options) noexcept {
+  return options.indications ? stun::data_indication_prefix_size(options.peer_ip.family)
+                             : stun::kChannelDataHeaderSize;
+}
 std::size_t framing_size(const Options& options) noexcept {
-  if (!options.indications) return stun::kChannelDataHeaderSize;
-  return stun::data_indication_prefix_size(options.peer_ip.family) +
-         stun::data_indication_padding(options.payload);
+  return prefix_size(options) + (options.indications ? stun::data_indication_padding(options.payload) : 0);
 }
 
 std::size_t headers_size(bool v4) noexcept {
@@ -138,52 +139,37 @@ Outbox::Outbox(const Options& options, const std::vector<Session>& sessions) {
     frame.source_mac = options.own_mac.bytes;
     frame.destination_mac = options.relay_mac.bytes;
 
+    const Stamp to_peer{i, kToPeer, 0, 0};
     frame.source = session.client;
     frame.destination = options.server;
-    frame.payload = framed(options, session.peer, make_payload({i, kToPeer, 0, 0}, options.payload));
-    lanes_[kToPeer].stamp_at =
-        headers_size(session.client.address.is_v4()) +
-        (options.indications ? framing_size(options) - stun::data_indication_padding(options.payload)
-                             : stun::kChannelDataHeaderSize);
-    store(lanes_[kToPeer], sessions.size(), i, test::build(frame));
+    frame.payload = framed(options, session.peer, make_payload(to_peer, options.payload));
+    lanes_[kToPeer].stamp_at = headers_size(options.client_ip.is_v4()) + prefix_size(options);
+    store(lanes_[kToPeer], sessions.size(), to_peer, test::build(frame));
 
+    const Stamp to_client{i, kToClient, 0, 0};
     frame.source = session.peer;
     frame.destination = session.relay;
-    frame.payload = make_payload({i, kToClient, 0, 0}, options.payload);
-    lanes_[kToClient].stamp_at = headers_size(session.peer.address.is_v4());
-    store(lanes_[kToClient], sessions.size(), i, test::build(frame));
+    frame.payload = make_payload(to_client, options.payload);
+    lanes_[kToClient].stamp_at = headers_size(options.peer_ip.is_v4());
+    store(lanes_[kToClient], sessions.size(), to_client, test::build(frame));
   }
 }
 
-void Outbox::store(Lane& lane, std::size_t sessions, std::uint32_t session, Bytes frame) {
-  if (session == 0) {
+void Outbox::store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes frame) {
+  if (lane.lines.empty()) {
     lane.size = frame.size();
     lane.lines_each = (sizeof(Flow) + frame.size() + kCacheLine - 1) / kCacheLine;
     lane.lines.resize(sessions * lane.lines_each);
   }
-  auto* at = const_cast<std::uint8_t*>(slot(lane, session));
+  auto* at = const_cast<std::uint8_t*>(slot(lane, stamp.session));
   const bool v4 = wire::load_be16(frame.data() + 12) == wire::kEtherTypeIpv4;
   lane.checksum_at = headers_size(v4) - sizeof(wire::UdpHeader) + offsetof(wire::UdpHeader, checksum);
   std::memcpy(at + sizeof(Flow), frame.data(), frame.size());
   // From the field back to the sum: sequence and check were zero when it was computed.
   Flow flow;
+  flow.key = key_of(stamp.session, stamp.direction);
   flow.sum.add(wire::Be16(static_cast<std::uint16_t>(~wire::load_be16(frame.data() + lane.checksum_at))));
   std::memcpy(at, &flow, sizeof flow);
-}
-
-void Outbox::write(Direction direction, std::uint32_t session, std::uint8_t* out) noexcept {
-  const Lane& lane = lanes_[direction];
-  auto* at = const_cast<std::uint8_t*>(slot(lane, session));
-  auto& flow = *reinterpret_cast<Flow*>(at);
-  Stamp stamp{session, direction, flow.next_sequence++, 0};
-  stamp.check = check_of(stamp);
-  std::memcpy(out, at + sizeof(Flow), lane.size);
-  std::memcpy(out + lane.stamp_at, &stamp, sizeof stamp);
-  const wire::Be16 checksum = wire::ChecksumSum(flow.sum)
-                                  .add(wire::Be32(wire::swap_bytes(stamp.sequence)))  // as it lies in memory
-                                  .add(wire::Be32(wire::swap_bytes(stamp.check)))
-                                  .udp_checksum();
-  std::memcpy(out + lane.checksum_at, &checksum, sizeof checksum);
 }
 
 Inspector::Inspector(const Options& options, const std::vector<Session>& sessions, const Outbox& outbox)
@@ -191,11 +177,16 @@ Inspector::Inspector(const Options& options, const std::vector<Session>& session
       sessions_(sessions),
       outbox_(outbox),
       at_client_(options.swap ? kToPeer : kToClient),
-      client_v4_(options.client_ip.is_v4()),
-      peer_v4_(options.peer_ip.is_v4()),
+      at_peer_(options.swap ? kToClient : kToPeer),
       track_(options.verify == 1) {
-  client_size_ = headers_size(client_v4_) + framing_size(options) + options.payload;
-  peer_size_ = headers_size(peer_v4_) + options.payload;
+  for (auto* look : {&client_, &peer_}) {
+    const bool v4 = (look == &client_ ? options.client_ip : options.peer_ip).is_v4();
+    look->size = headers_size(v4) + options.payload;
+    look->type = wire::Be16(v4 ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6).raw();
+    look->port_at = headers_size(v4) - sizeof(wire::UdpHeader);
+    look->port = wire::Be16(options.server.port).raw();
+  }
+  client_.size += framing_size(options);
   for (auto& windows : windows_) windows.resize(track_ ? sessions.size() : 0);
 }
 
@@ -224,8 +215,9 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
   }
   if (payload.size() != options_.payload) return &arrivals_.corrupt;
   std::memcpy(&stamp, payload.data(), sizeof stamp);
-  const Direction expected = at_client == (at_client_ == kToPeer) ? kToPeer : kToClient;
-  if (stamp.session >= sessions_.size() || stamp.direction != expected || stamp.check != check_of(stamp) ||
+  const Direction expected = at_client ? at_client_ : at_peer_;
+  if (stamp.session >= sessions_.size() || stamp.direction != expected ||
+      stamp.check != check_of(key_of(stamp.session, expected), stamp.sequence) ||
       stamp.sequence >= outbox_.sent(expected, stamp.session) || !filler_right(payload, stamp)) {
     return &arrivals_.corrupt;
   }
@@ -252,28 +244,6 @@ void Inspector::inspect(Bytes frame) noexcept {
   }
   ++arrivals_.received[stamp.direction];
   ++arrivals_.verified;
-}
-
-void Inspector::glance(Bytes frame) noexcept {
-  if (frame.size() < headers_size(true)) {
-    ++arrivals_.foreign;
-    return;
-  }
-  const std::uint16_t type = wire::load_be16(frame.data() + offsetof(wire::EthernetHeader, type));
-  const bool v4 = type == wire::kEtherTypeIpv4;
-  if (frame.size() < headers_size(v4) || (!v4 && type != wire::kEtherTypeIpv6)) {
-    ++arrivals_.foreign;
-    return;
-  }
-  const std::uint16_t source_port =
-      wire::load_be16(frame.data() + headers_size(v4) - sizeof(wire::UdpHeader));
-  const bool at_client = source_port == options_.server.port;
-  const std::size_t size = at_client ? client_size_ : peer_size_;
-  if (frame.size() != size || v4 != (at_client ? client_v4_ : peer_v4_)) {
-    ++arrivals_.foreign;
-    return;
-  }
-  ++arrivals_.received[at_client == (at_client_ == kToPeer) ? kToPeer : kToClient];
 }
 
 }  // namespace turnpike::load

@@ -35,20 +35,47 @@ struct Stamp {
   std::uint32_t check;     // of the other three
 };
 static_assert(sizeof(Stamp) == 16);
+// `key` is that of session and direction.
+constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence) noexcept {
+  return key ^ sequence * 0x9E3779B1U;
+}
 inline constexpr std::uint16_t kMaxPayload = 1400;
 inline constexpr std::uint16_t kChannel = 0x4000;  // of every session
 
 // The frames of both directions, ready but for sequence, check and UDP checksum.
 class Outbox {
 public:
+  static constexpr std::size_t kBlock = 16;
+
   Outbox(const Options& options, const std::vector<Session>& sessions);
 
   std::size_t frame_size(Direction direction) const noexcept { return lanes_[direction].size; }
   const void* address(Direction direction, std::uint32_t session) const noexcept {
     return slot(lanes_[direction], session);
   }
-  // The session's next frame; `out` has room for frame_size().
-  void write(Direction direction, std::uint32_t session, std::uint8_t* out) noexcept;
+  // The session's next frame; `out` has room for frame_size() and kBlock more.
+  void write(Direction direction, std::uint32_t session, std::uint8_t* out) noexcept {
+    const Lane& lane = lanes_[direction];
+    auto* at = const_cast<std::uint8_t*>(slot(lane, session));
+    auto& flow = *reinterpret_cast<Flow*>(at);
+    const std::uint32_t sequence = flow.next_sequence++;
+    const std::uint32_t check = check_of(flow.key, sequence);
+    std::uint8_t* const stamp =
+        out + lane.stamp_at;  // found before bytes are written that might be anything's
+    std::uint8_t* const checksum_field = out + lane.checksum_at;
+    const std::size_t size = lane.size;
+    // In blocks that compile to register moves; the last line of the slot has room for the rest of the last.
+    for (std::size_t block = 0; block < size; block += kBlock) {
+      std::memcpy(out + block, at + sizeof(Flow) + block, kBlock);
+    }
+    std::memcpy(stamp + offsetof(Stamp, sequence), &sequence, sizeof sequence);
+    std::memcpy(stamp + offsetof(Stamp, check), &check, sizeof check);
+    const wire::Be16 checksum = wire::ChecksumSum(flow.sum)
+                                    .add(std::bit_cast<wire::Be32>(sequence))  // as they lie in memory
+                                    .add(std::bit_cast<wire::Be32>(check))
+                                    .udp_checksum();
+    std::memcpy(checksum_field, &checksum, sizeof checksum);
+  }
   std::uint32_t sent(Direction direction, std::uint32_t session) const noexcept {
     return reinterpret_cast<const Flow*>(address(direction, session))->next_sequence;
   }
@@ -58,7 +85,7 @@ private:
   struct Flow {
     wire::ChecksumSum sum;  // of pseudo header, UDP header and payload without sequence and check
     std::uint32_t next_sequence = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t key = 0;
   };
   static_assert(sizeof(Flow) == 16);
   struct alignas(kCacheLine) Line {
@@ -75,7 +102,7 @@ private:
   static const std::uint8_t* slot(const Lane& lane, std::uint32_t session) noexcept {
     return lane.lines[session * lane.lines_each].bytes.data();
   }
-  static void store(Lane& lane, std::size_t sessions, std::uint32_t session, Bytes frame);
+  static void store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes frame);
 
   std::array<Lane, kDirections> lanes_;
 };
@@ -99,8 +126,21 @@ public:
 
   // Everything about one frame.
   void inspect(Bytes frame) noexcept;
-  // Only its direction, told by length, type and source port.
-  void glance(Bytes frame) noexcept;
+  // Only its direction, told by length, type and source port; kDirections: it is foreign.
+  Direction glance(Bytes frame) const noexcept {
+    if (frame.size() == client_.size && load<std::uint16_t>(frame, kTypeAt) == client_.type &&
+        load<std::uint16_t>(frame, client_.port_at) == client_.port) {
+      return at_client_;
+    }
+    const bool at_peer = frame.size() == peer_.size && load<std::uint16_t>(frame, kTypeAt) == peer_.type;
+    return at_peer ? at_peer_ : kDirections;
+  }
+  // As many were glanced at.
+  void count(const std::array<std::uint64_t, kDirections + 1>& glances) noexcept {
+    arrivals_.received[kToPeer] += glances[kToPeer];
+    arrivals_.received[kToClient] += glances[kToClient];
+    arrivals_.foreign += glances[kDirections];
+  }
   const Arrivals& arrivals() const noexcept { return arrivals_; }
 
 private:
@@ -110,6 +150,20 @@ private:
     std::uint64_t seen = 0;
     bool take(std::uint32_t sequence) noexcept;
   };
+  // What a frame looks like from outside; numbers as they lie in it.
+  struct Look {
+    std::size_t size = 0;
+    std::uint16_t type = 0;
+    std::size_t port_at = 0;
+    std::uint16_t port = 0;
+  };
+  static constexpr std::size_t kTypeAt = offsetof(wire::EthernetHeader, type);
+  template <typename T>
+  static T load(Bytes frame, std::size_t at) noexcept {
+    T value;
+    std::memcpy(&value, frame.data() + at, sizeof value);
+    return value;
+  }
   // Which error counter takes the frame; null when it is good.
   std::uint64_t* judge(const Arrival& arrival, Stamp& stamp) noexcept;
 
@@ -117,10 +171,9 @@ private:
   const std::vector<Session>& sessions_;
   const Outbox& outbox_;
   Direction at_client_;  // what arrives at clients
-  std::size_t client_size_ = 0;
-  std::size_t peer_size_ = 0;
-  bool client_v4_;
-  bool peer_v4_;
+  Direction at_peer_;
+  Look client_;
+  Look peer_;
   bool track_;  // every frame is inspected, so that sequences are whole
   std::array<std::vector<Window>, kDirections> windows_;
   Arrivals arrivals_;

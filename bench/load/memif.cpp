@@ -41,6 +41,7 @@ Status start_eal(const Options& options) {
                                  "pmd.net.memif:critical"};
   texts.emplace_back(options.no_huge ? "--no-huge" : "--in-memory");
   std::vector<char*> arguments;
+  arguments.reserve(texts.size());
   for (std::string& text : texts) arguments.push_back(text.data());
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0) return Unit{};
   return Error{std::string("DPDK does not start: ") + rte_strerror(rte_errno) +

@@ -22,7 +22,7 @@ public:
   // Allocate, then a channel or a permission for the session's peer; fills Session::relay.
   Status set_up(const std::atomic<bool>& stop) { return run(Step::kChallenge, stop); }
   // Refresh with LIFETIME 0 for every session that has an allocation.
-  Status tear_down(const std::atomic<bool>& never) { return run(Step::kDelete, never); }
+  Status tear_down(const std::atomic<bool>& stop) { return run(Step::kDelete, stop); }
 
   std::uint64_t retransmissions() const { return retransmissions_; }
   std::uint64_t untrusted() const { return untrusted_; }  // responses whose integrity was wrong

@@ -72,7 +72,9 @@ std::uint16_t Traffic::receive() noexcept {
   if (options_.verify != 0 && bursts_++ % options_.verify == 0) {
     for (std::uint16_t i = 0; i < count; ++i) inspector_.inspect(bytes_of(frames[i]));
   } else {
-    for (std::uint16_t i = 0; i < count; ++i) inspector_.glance(bytes_of(frames[i]));
+    std::array<std::uint64_t, kDirections + 1> glances{};
+    for (std::uint16_t i = 0; i < count; ++i) ++glances[inspector_.glance(bytes_of(frames[i]))];
+    inspector_.count(glances);
   }
   rte_pktmbuf_free_bulk(frames.data(), count);
   now_.received = inspector_.arrivals().received;
@@ -96,10 +98,9 @@ void Traffic::give_up_lost() noexcept {
   }
 }
 
+// The high half of a linear congruential generator: good enough to defeat caches, and cheap.
 std::uint32_t Traffic::random_session() noexcept {
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
+  random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
   return static_cast<std::uint32_t>((random_ >> 32) * options_.sessions >> 32);
 }
 
