@@ -91,6 +91,14 @@ TEST_F(TurnCredentials, C045_foreign_realm_401) {
   auto c = ready();
   c.realm = "example.net";
   expect_challenge(ask_allocate(c), 401);
+  c.realm = "example.org";
+  expect_challenge(talk(c, signed_request(c,
+                                          [&](MessageWriter& writer) {  // under the key of the right realm
+                                            writer.add_text(Attribute::kUsername, c.user);
+                                            writer.add_text(Attribute::kRealm, "example.net");
+                                            writer.add_text(Attribute::kNonce, c.nonce);
+                                          })),
+                   401);
 }
 
 TEST_F(TurnCredentials, C046_wrong_password_401) {
@@ -283,6 +291,22 @@ TEST_F(TurnCredentials, C232_habit_no_438_on_prompt_allocate) {
     ASSERT_TRUE(ask_allocate(c).ok()) << minute;
     advance(seconds(7 * 60 - 30));
   }
+}
+
+TEST_F(TurnCredentials, C232_key_rotation_overlaps) {
+  ready("203.0.113.5:2000");  // the keys' day begins
+  now += std::chrono::hours(24) - seconds(10);
+  auto c = ready();
+  now += seconds(30);
+  auto later = ready("203.0.113.5:5001");  // under the next key
+  EXPECT_TRUE(ask_allocate(c).ok());
+  EXPECT_TRUE(ask_allocate(later).ok());
+  now += std::chrono::hours(24);
+  auto next = ready("203.0.113.5:5002");
+  EXPECT_TRUE(refresh(later, 0).error ==
+              437);  // genuine for a day more, so the allocation's end is what it hears of
+  now += std::chrono::hours(24);
+  EXPECT_EQ(refresh(later, 0).error, 438);
 }
 
 TEST_F(TurnCredentials, C055_turn_requests_authenticated) {
