@@ -100,10 +100,15 @@ public:
 
 private:
   bool has_room(std::uint32_t cells) noexcept {
-    // A consumer that claims to be ahead of us, or a ring length behind, only ever makes the ring look full.
-    if (tail_ - cached_head_ + cells <= ring_.cell_count) return true;
+    if (fits(cells)) return true;
     cached_head_ = ring_.indices->head.load(std::memory_order_acquire);  // H2
-    return tail_ - cached_head_ <= ring_.cell_count && tail_ - cached_head_ + cells <= ring_.cell_count;
+    return fits(cells);
+  }
+  // A consumer that claims to be ahead of us, or more than a ring behind, only makes the ring look full: the
+  // difference is then larger than the ring, and nothing is added to it that could wrap.
+  bool fits(std::uint32_t cells) const noexcept {
+    const std::uint64_t used = tail_ - cached_head_;
+    return used <= ring_.cell_count && cells <= ring_.cell_count - used;
   }
   void write(std::uint32_t offset, Bytes bytes) noexcept {
     detail::for_wrapped(ring_, tail_, offset, static_cast<std::uint32_t>(bytes.size()),

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The hand-over of the region over a Unix socket.
+#include "common/shm/handover.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "common/shm/abi.hpp"
+
+namespace turnpike::test {
+namespace {
+
+// A dataplane that answers one connection.
+class Handover : public ::testing::Test {
+protected:
+  void SetUp() override {
+    char name[] = "/tmp/handover-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    path_ = folder_ + "/sock";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(listen(listener_, 1), 0);
+    for (int& fd : fds_) fd = eventfd(0, EFD_CLOEXEC);
+  }
+  void TearDown() override {
+    for (const int fd : fds_) close(fd);
+    close(listener_);
+    unlink(path_.c_str());
+    rmdir(folder_.c_str());
+  }
+  Result<shm::Handover> connect_and_answer(shm::HandoverStatus status) {
+    std::thread dataplane([&] {
+      const int connection = accept(listener_, nullptr, nullptr);
+      const auto hello = shm::receive_hello(connection);
+      EXPECT_TRUE(hello);
+      EXPECT_EQ(hello->abi_version, shm::kAbiVersion);
+      EXPECT_EQ(hello->pid, static_cast<std::uint32_t>(getpid()));
+      EXPECT_TRUE(shm::peer_permitted(connection, getuid()));
+      shm::HandoverReply reply;
+      reply.status = status;
+      reply.pid = 4711;
+      EXPECT_TRUE(shm::send_reply(connection, reply, {fds_[0], fds_[1], fds_[2]}));
+      close(connection);
+    });
+    auto result = shm::connect_to_dataplane(path_);
+    dataplane.join();
+    return result;
+  }
+
+  std::string folder_;
+  std::string path_;
+  int listener_ = -1;
+  std::array<int, 3> fds_{};
+};
+
+TEST_F(Handover, descriptors_arrive_in_their_order) {
+  auto result = connect_and_answer(shm::HandoverStatus::kAccepted);
+  ASSERT_TRUE(result) << result.error();
+  EXPECT_EQ(result->dataplane_pid, 4711u);
+  const std::array<int, 3> received{result->descriptors.region, result->descriptors.wake_main,
+                                    result->descriptors.wake_control};
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    const std::uint64_t one = i + 1;
+    ASSERT_EQ(write(received[i], &one, sizeof one), static_cast<ssize_t>(sizeof one));
+    std::uint64_t value = 0;
+    ASSERT_EQ(read(fds_[i], &value, sizeof value), static_cast<ssize_t>(sizeof value));
+    EXPECT_EQ(value, i + 1);
+    close(received[i]);
+  }
+  close(result->connection);
+}
+
+TEST_F(Handover, refusals_say_why_and_what_to_do) {
+  EXPECT_NE(connect_and_answer(shm::HandoverStatus::kOtherControl).error().find("PID 4711"),
+            std::string::npos);
+  EXPECT_NE(connect_and_answer(shm::HandoverStatus::kOtherAbi).error().find("ABI version"),
+            std::string::npos);
+  EXPECT_NE(connect_and_answer(shm::HandoverStatus::kNotPermitted).error().find("user"), std::string::npos);
+}
+
+TEST_F(Handover, without_a_dataplane_the_path_is_named) {
+  const auto result = shm::connect_to_dataplane(folder_ + "/nobody");
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().find(folder_ + "/nobody"), std::string::npos);
+  EXPECT_FALSE(shm::connect_to_dataplane("/tmp/" + std::string(200, 'x')));
+}
+
+TEST_F(Handover, a_greeting_that_is_none_is_refused) {
+  std::thread stranger([&] {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int connection = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    EXPECT_EQ(connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(send(connection, "GET /", 5, 0), 5);
+    close(connection);
+  });
+  const int connection = accept(listener_, nullptr, nullptr);
+  EXPECT_FALSE(shm::receive_hello(connection));
+  close(connection);
+  stranger.join();
+}
+
+}  // namespace
+}  // namespace turnpike::test
