@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The packet path as a whole: arbitrary frames into a worker that has an allocation, permissions and channels of both
-// families. Input: records of {flags, length (2 bytes), frame}. Flags choose the port, whether checksums are repaired
-// (so that fuzzing gets past them) and whether time passes. Properties: no sanitizer report, every buffer comes back,
-// whatever leaves is a whole IP packet with a right header checksum.
+// The packet path as a whole: arbitrary frames into a worker that has an allocation, permissions and channels
+// of both families. Input: records of {flags, length (2 bytes), frame}. Flags choose the port, whether
+// checksums are repaired (so that fuzzing gets past them) and whether time passes. Properties: no sanitizer
+// report, every buffer comes back, whatever leaves is a whole IP packet with a right header checksum.
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/stages/stage_fixture.hpp"
 
@@ -10,7 +10,7 @@ namespace turnpike::test {
 namespace {
 
 class FuzzedRelay : public StageTest {
- public:
+public:
   FuzzedRelay() {
     SetUp();
     facts();
@@ -21,7 +21,8 @@ class FuzzedRelay : public StageTest {
     facts();
     while (input.size() >= 3) {
       const std::uint8_t flags = input[0];
-      const std::size_t size = std::min<std::size_t>({wire::load_be16(input.data() + 1), input.size() - 3, 1900});
+      const std::size_t size =
+          std::min<std::size_t>({wire::load_be16(input.data() + 1), input.size() - 3, 1900});
       ByteVector frame(input.begin() + 3, input.begin() + 3 + static_cast<std::ptrdiff_t>(size));
       input = input.subspan(3 + size);
       if ((flags & 2) != 0) repair(frame);
@@ -36,7 +37,7 @@ class FuzzedRelay : public StageTest {
     advance(1000);  // every deadline has passed, and with the next facts all is as before
   }
 
- private:
+private:
   void facts() {
     install_allocation();
     install_permission("10.0.2.2");
