@@ -29,13 +29,15 @@ PEERS = ("--allowed-peer-ip", "10.0.0.0/8", "--allowed-peer-ip", "fd00::/8")
 class Relay:
     """Started on construction; ready when the constructor returns. stop() demands a clean end."""
 
-    def __init__(self, lab, *options, base=PORTS + ADDRESSES + USERS + PEERS, preset=PRESET):
+    def __init__(self, lab, *options, base=PORTS + ADDRESSES + USERS + PEERS, memory=("--no-huge",), preset=PRESET):
+        """`memory` is ordinary as a rule: whoever else is on this machine may take its hugepages."""
         self.lab = lab
         self.binaries = ROOT / "build" / preset / "bin"
         self.work = tempfile.TemporaryDirectory(prefix="turnpike-relay-")
         self.output = pathlib.Path(self.work.name, "stdout")
         self.errors = pathlib.Path(self.work.name, "stderr")
         command = [ROOT / "scripts/run", "--no-build", "--preset", preset, *base, *options]
+        command += [option for option in memory if option not in command]
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
             self.process = lab.start("relay", *command, stdout=output, stderr=errors, env=ENVIRONMENT)
         self.ready = self._wait_ready(time.monotonic() + 60)

@@ -2,6 +2,7 @@
 """scripts/run and the programs behind it: start, refusal of what cannot work, clean stop, instances side by side."""
 
 import os
+import pathlib
 import re
 import signal
 
@@ -81,6 +82,15 @@ def test_clean_stop_leaves_nothing(lab, number):
     for device in ("s0", "s1"):
         assert "xdp" not in lab.run("relay", "ip", "link", "show", device)
     relay.work.cleanup()
+
+
+def test_memory_is_found_by_itself(lab):
+    """With hugepages or without: no option is needed, and ordinary memory is mentioned with the remedy."""
+    relay = Relay(lab, memory=())
+    assert relays_a_packet(lab)
+    if "HugePages_Total:       0" in pathlib.Path("/proc/meminfo").read_text(encoding="ascii"):
+        assert "nr_hugepages" in relay.log()
+    relay.stop()
 
 
 def test_second_start_is_refused_first_goes_on(lab):
