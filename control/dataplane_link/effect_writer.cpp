@@ -25,6 +25,7 @@ EffectWriter::EffectWriter(const shm::Capacity& capacity, CommandQueues& queues,
       next_hops_(next_hops),
       book_(capacity.workers),
       last_seq_(capacity.workers, 0) {
+  rebind_at_.worker = book_.size();
   next_hops_.set_mark_used([this](std::vector<bool>& used) { mark_used_next_hops(used); });
 }
 
@@ -173,41 +174,65 @@ void EffectWriter::reply(const turn::SendReply& effect, Bytes message, const Req
   }
 }
 
-void EffectWriter::rebind() {
-  for (WorkerIndex worker = 0; worker < book_.size(); ++worker) {
-    const auto repeat = [&](shm::Command kind, std::uint16_t& next_hop, std::uint16_t now, const auto& fact) {
-      if (std::exchange(next_hop, now) == now) return;
-      ++counters_.rebound;
-      push_fact(worker, kind, 0, fact);
-    };
-    book_[worker].for_each([&](auto& known) {
-      using Known = std::decay_t<decltype(known)>;
-      if constexpr (std::is_same_v<Known, KnownAllocation>) {
-        const auto now =
-            next_hops_.resolve(known.fact.client.address, known.fact.server.address, &known.path);
-        repeat(shm::Command::kInstallAllocation, known.fact.client_next_hop, now, known.fact);
-      } else if constexpr (std::is_same_v<Known, shm::PermissionFact>) {
-        repeat(shm::Command::kInstallPermission, known.next_hop, next_hop_to(known.peer, known.relay), known);
-      } else {
-        repeat(shm::Command::kInstallChannel, known.next_hop, next_hop_to(known.peer.address, known.relay),
-               known);
-      }
-    });
+bool EffectWriter::rebind_some(std::size_t budget) {
+  for (; rebinding() && budget > 0; --budget) {
+    if (rebind_at(rebind_at_.index)) {
+      ++rebind_at_.index;
+    } else if (rebind_at_.table == RebindTable::kChannels) {
+      rebind_at_ = {rebind_at_.worker + 1};
+    } else {
+      rebind_at_.table = static_cast<RebindTable>(static_cast<int>(rebind_at_.table) + 1);
+      rebind_at_.index = 0;
+    }
   }
   write_next_hops();
+  return rebinding();
+}
+
+bool EffectWriter::rebind_at(std::uint32_t index) {
+  WorkerFacts& facts = book_[rebind_at_.worker];
+  const auto look = [&](auto& table, auto is_live) {
+    if (index >= table.size()) return false;
+    if (is_live(table.at(index))) rebind(table.at(index));
+    return true;
+  };
+  switch (rebind_at_.table) {
+    case RebindTable::kAllocations:
+      return look(facts.allocations,
+                  [](const KnownAllocation& known) { return known.fact.allocation.generation != 0; });
+    case RebindTable::kPermissions:
+      return look(facts.permissions, [&](const auto& fact) { return facts.is_live(fact); });
+    case RebindTable::kChannels:
+      break;
+  }
+  return look(facts.channels, [&](const auto& fact) { return facts.is_live(fact); });
+}
+
+template <typename Fact>
+void EffectWriter::repeat(shm::Command kind, std::uint16_t& next_hop, std::uint16_t now, const Fact& fact) {
+  if (std::exchange(next_hop, now) == now) return;
+  ++counters_.rebound;
+  push_fact(static_cast<WorkerIndex>(rebind_at_.worker), kind, 0, fact);
+}
+
+void EffectWriter::rebind(KnownAllocation& known) {
+  shm::AllocationFact& fact = known.fact;
+  const auto now = next_hops_.resolve(fact.client.address, fact.server.address, &known.path);
+  repeat(shm::Command::kInstallAllocation, fact.client_next_hop, now, fact);
+}
+
+void EffectWriter::rebind(shm::PermissionFact& fact) {
+  repeat(shm::Command::kInstallPermission, fact.next_hop, next_hop_to(fact.peer, fact.relay), fact);
+}
+
+void EffectWriter::rebind(shm::ChannelFact& fact) {
+  repeat(shm::Command::kInstallChannel, fact.next_hop, next_hop_to(fact.peer.address, fact.relay), fact);
 }
 
 void EffectWriter::mark_used_next_hops(std::vector<bool>& used) {
-  const auto mark = [&](std::uint16_t index) {
-    if (index < used.size()) used[index] = true;
-  };
   for (WorkerFacts& facts : book_) {
-    facts.for_each([&](auto& known) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(known)>, KnownAllocation>) {
-        mark(known.fact.client_next_hop);
-      } else {
-        mark(known.next_hop);
-      }
+    facts.for_each_next_hop([&](std::uint16_t index) {
+      if (index < used.size()) used[index] = true;
     });
   }
 }

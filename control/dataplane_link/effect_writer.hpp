@@ -37,8 +37,11 @@ public:
 
   // Tells every worker of new and changed next hops. write() does it by itself.
   void write_next_hops();
-  // After routes changed: repeats every live fact that would leave another way now.
-  void rebind();
+  // After routes changed: begins to look at every live fact again. rebind_some() looks at a bounded number
+  // and repeats those that would leave another way now; true while more are left.
+  void begin_rebind() { rebind_at_ = RebindPosition{}; }
+  bool rebind_some(std::size_t budget);
+  bool rebinding() const { return rebind_at_.worker < book_.size(); }
 
   std::uint64_t last_seq(WorkerIndex worker) const { return last_seq_[worker]; }
   const Counters& counters() const { return counters_; }
@@ -64,6 +67,19 @@ private:
   bool in_tables(const turn::SlotId& slot, std::uint32_t capacity);
   void mark_used_next_hops(std::vector<bool>& used);
 
+  enum class RebindTable : std::uint8_t { kAllocations, kPermissions, kChannels };
+  struct RebindPosition {
+    std::size_t worker = 0;
+    RebindTable table = RebindTable::kAllocations;
+    std::uint32_t index = 0;
+  };
+  bool rebind_at(std::uint32_t index);  // false: beyond the end of the table
+  void rebind(KnownAllocation& known);
+  void rebind(shm::PermissionFact& fact);
+  void rebind(shm::ChannelFact& fact);
+  template <typename Fact>
+  void repeat(shm::Command kind, std::uint16_t& next_hop, std::uint16_t now, const Fact& fact);
+
   shm::Capacity capacity_;
   CommandQueues& queues_;
   NextHops& next_hops_;
@@ -73,6 +89,7 @@ private:
   std::unordered_map<turn::FiveTuple, shm::LinkPath, TupleHash> paths_;
   std::vector<turn::FiveTuple>
       gone_;  // clients whose allocation ended in this call: answers may still follow
+  RebindPosition rebind_at_;
   Counters counters_;
 };
 

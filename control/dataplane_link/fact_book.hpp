@@ -21,6 +21,7 @@ public:
   }
   const Fact* find(std::uint32_t index) const { return index < facts_.size() ? &facts_[index] : nullptr; }
   std::vector<Fact>& all() { return facts_; }
+  std::size_t size() const { return facts_.size(); }
 
 private:
   std::vector<Fact> facts_;
@@ -43,17 +44,24 @@ struct WorkerFacts {
            owner->fact.allocation.generation == allocation.generation;
   }
 
-  // visit(Fact&) for every live permission and channel, visit(KnownAllocation&) for every live allocation.
+  bool is_live(const shm::PermissionFact& fact) const {
+    return fact.permission.generation != 0 && is_live(fact.allocation);
+  }
+  bool is_live(const shm::ChannelFact& fact) const {
+    return fact.channel.generation != 0 && is_live(fact.allocation);
+  }
+
+  // visit(next hop index) for every live fact.
   template <typename Visit>
-  void for_each(Visit&& visit) {
-    for (KnownAllocation& known : allocations.all()) {
-      if (known.fact.allocation.generation != 0) visit(known);
+  void for_each_next_hop(Visit&& visit) {
+    for (const KnownAllocation& known : allocations.all()) {
+      if (known.fact.allocation.generation != 0) visit(known.fact.client_next_hop);
     }
-    for (shm::PermissionFact& fact : permissions.all()) {
-      if (fact.permission.generation != 0 && is_live(fact.allocation)) visit(fact);
+    for (const shm::PermissionFact& fact : permissions.all()) {
+      if (is_live(fact)) visit(fact.next_hop);
     }
-    for (shm::ChannelFact& fact : channels.all()) {
-      if (fact.channel.generation != 0 && is_live(fact.allocation)) visit(fact);
+    for (const shm::ChannelFact& fact : channels.all()) {
+      if (is_live(fact)) visit(fact.next_hop);
     }
   }
 };

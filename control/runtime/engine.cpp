@@ -10,7 +10,8 @@
 namespace turnpike::control {
 namespace {
 
-constexpr std::size_t kEventBudget = 64;  // of one ring in one pass
+constexpr std::size_t kEventBudget = 64;   // of one ring in one pass
+constexpr std::size_t kRebindBudget = 64;  // look-ups at the kernel in one pass
 constexpr Time kPollInterval = std::chrono::milliseconds(20);
 constexpr Time kBacklogInterval = std::chrono::milliseconds(1);
 
@@ -78,6 +79,10 @@ bool Engine::pass(Time now) {
     write_effects(nullptr);
     ++taken;
   }
+  if (writer_.rebinding()) {
+    writer_.rebind_some(kRebindBudget);
+    ++taken;
+  }
   return taken != 0;
 }
 
@@ -137,13 +142,13 @@ void Engine::on_port_changed() {
                  to_string(port.mac));
   }
   next_hops_.set_ports(ports_);
-  writer_.rebind();
+  writer_.begin_rebind();
 }
 
 void Engine::on_network_changed(const KernelNetwork::Changes& changes) {
   if (!changes.any()) return;
   next_hops_.refresh();
-  if (changes.routes) writer_.rebind();
+  if (changes.routes) writer_.begin_rebind();
   writer_.write_next_hops();
 }
 

@@ -42,6 +42,17 @@ inline std::string to_text(const shm::MacAddress& mac) {
   return text;
 }
 
+// Takes commands as a dataplane does until control says that it serves.
+inline std::optional<std::string> wait_ready(FakeDataplane& dataplane, Process& control) {
+  for (int tries = 0; tries < 1000 && !control.exit_code(milliseconds(0)); ++tries) {
+    for (WorkerIndex ring = 0; ring <= dataplane.region().capacity().workers; ++ring) {
+      dataplane.take_all(ring, milliseconds(1));
+    }
+    if (auto line = control.output_line(milliseconds(20))) return line;
+  }
+  return std::nullopt;
+}
+
 class Control : public ::testing::Test {
 protected:
   void SetUp() override {
@@ -52,9 +63,7 @@ protected:
   void start() {
     control = std::make_unique<Process>(control_command(dataplane));
     ASSERT_TRUE(dataplane.serve_control()) << control->errors();
-    dataplane.take_all(0, milliseconds(50));
-    dataplane.take_all(1, milliseconds(50));
-    ASSERT_TRUE(control->output_line()) << control->errors();
+    ASSERT_TRUE(wait_ready(dataplane, *control)) << control->errors();
   }
 
   void send(Bytes message) { ASSERT_TRUE(dataplane.push_request(0, client.tuple, message)); }

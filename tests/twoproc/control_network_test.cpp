@@ -41,9 +41,7 @@ struct NetworkedControl {
   }
   void start_and_wait() {
     start();
-    dataplane.take_all(0);
-    dataplane.take_all(1);
-    EXPECT_EQ(control->output_line(), "ready: turn:10.5.0.1:3478") << control->errors();
+    EXPECT_EQ(wait_ready(dataplane, *control), "ready: turn:10.5.0.1:3478") << control->errors();
   }
   Reply exchange(Bytes message) {
     EXPECT_TRUE(dataplane.push_request(0, client.tuple, message));
@@ -64,8 +62,8 @@ TEST(NetworkedControl, serves_what_the_netdev_carries_and_reserves_the_relay_ran
   in_namespace([] {
     NetworkedControl run;
     run.start();
-    const auto commands = run.dataplane.take_all(0, milliseconds(500));
-    run.dataplane.take_all(1);
+    const auto commands = run.dataplane.take_burst(0);
+    run.dataplane.take_burst(1);
     ASSERT_EQ(commands.size(), 3u);
     EXPECT_EQ(wire::to_string(commands[1].as<shm::LocalAddress>().address), "10.5.0.1");
     EXPECT_EQ(wire::to_string(commands[2].as<shm::LocalAddress>().address), "fd05::1");

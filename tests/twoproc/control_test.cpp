@@ -17,7 +17,7 @@ TEST(ControlStart, reset_then_addresses_then_ready) {
       dataplane, {"--listening-ip", "2001:db8::1", "--external-ip", "198.51.100.7/10.0.2.1"}));
   ASSERT_TRUE(dataplane.serve_control());
   for (WorkerIndex ring = 0; ring < 3; ++ring) {
-    const auto commands = dataplane.take_all(ring, milliseconds(300));
+    const auto commands = dataplane.take_burst(ring);
     ASSERT_EQ(commands.size(), 4u) << "ring " << ring;
     EXPECT_EQ(commands[0].kind, Command::kReset);
     std::vector<shm::LocalAddress> facts;
@@ -51,9 +51,9 @@ TEST(ControlStart, ready_only_after_the_rings_were_read) {
   Process control(control_command(dataplane));
   ASSERT_TRUE(dataplane.serve_control());
   EXPECT_FALSE(control.output_line(milliseconds(300)));
-  dataplane.take_all(0);
+  dataplane.take_burst(0);
   EXPECT_FALSE(control.output_line(milliseconds(300))) << "the main lcore has not read its ring";
-  dataplane.take_all(1);
+  dataplane.take_burst(1);
   EXPECT_TRUE(control.output_line());
 }
 
@@ -177,7 +177,7 @@ TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {
   usleep(200'000);
   std::uint64_t last = 1;
   int answers = 0;
-  for (const TakenCommand& command : dataplane.take_all(0, milliseconds(500))) {
+  for (const TakenCommand& command : dataplane.take_all(0, seconds(2))) {
     if (command.kind == Command::kSendDatagram) {
       EXPECT_EQ(command.as<shm::SendDatagram>().last_fact, last);
       ++answers;
@@ -206,7 +206,7 @@ TEST_F(Control, a_worker_that_takes_nothing_gets_nothing_more_to_do) {
   }
   EXPECT_LT(pushed, 20000) << "control goes on reading requests that it cannot answer";
   int answers = 0;
-  for (const TakenCommand& command : dataplane.take_all(0, milliseconds(500))) {
+  for (const TakenCommand& command : dataplane.take_all(0, seconds(2))) {
     answers += command.kind == Command::kSendDatagram ? 1 : 0;
     if (command.seq != 0) dataplane.apply(0, command.seq);
   }

@@ -125,6 +125,13 @@ std::optional<TakenCommand> FakeDataplane::take_until(WorkerIndex ring, shm::Com
   return std::nullopt;
 }
 
+std::vector<TakenCommand> FakeDataplane::take_burst(WorkerIndex ring, milliseconds quiet) {
+  std::vector<TakenCommand> taken;
+  if (auto first = take(ring, seconds(15))) taken.push_back(std::move(*first));
+  for (TakenCommand& command : take_all(ring, quiet)) taken.push_back(std::move(command));
+  return taken;
+}
+
 std::vector<TakenCommand> FakeDataplane::take_all(WorkerIndex ring, milliseconds quiet) {
   std::vector<TakenCommand> taken;
   while (auto command = take(ring, quiet)) taken.push_back(std::move(*command));

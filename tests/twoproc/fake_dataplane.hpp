@@ -57,6 +57,8 @@ public:
   // Takes until a command of that kind comes; the others are forgotten.
   std::optional<TakenCommand> take_until(WorkerIndex ring, shm::Command kind,
                                          milliseconds timeout = seconds(5));
+  // Waits for a first command and takes what follows closely.
+  std::vector<TakenCommand> take_burst(WorkerIndex ring, milliseconds quiet = milliseconds(300));
   // Swallows what is there and what comes within `quiet`.
   std::vector<TakenCommand> take_all(WorkerIndex ring, milliseconds quiet = milliseconds(100));
 

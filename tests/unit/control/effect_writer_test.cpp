@@ -37,6 +37,11 @@ protected:
     for (const turn::Effect& effect : list) effects.push(effect);
     writer.write(effects, from);
   }
+  void rebind() {
+    writer.begin_rebind();
+    while (writer.rebind_some(3)) {
+    }
+  }
   static std::vector<Command> kinds(const std::vector<test::Command>& commands) {
     std::vector<Command> kinds;
     for (const auto& command : commands) kinds.push_back(command.kind);
@@ -152,10 +157,10 @@ TEST_F(EffectWriterTest, a_route_change_repeats_what_leaves_another_way_now) {
          turn::RemovePermission{4, {1, 6, 1}, id}},
         &origin);
   const auto before = take(1);
-  writer.rebind();
+  rebind();
   EXPECT_TRUE(take(1).empty()) << "nothing changed";
   network.routes[ip("203.0.114.9")].gateway = ip("10.0.1.253");
-  writer.rebind();
+  rebind();
   const auto commands = take(1);
   ASSERT_EQ(kinds(commands), (std::vector{Command::kSetNextHop, Command::kInstallPermission}));
   EXPECT_EQ(commands[1].seq, 0u) << "a repetition is no new fact";
@@ -168,8 +173,30 @@ TEST_F(EffectWriterTest, a_route_change_repeats_what_leaves_another_way_now) {
   write({turn::RemoveAllocation{5, id}}, nullptr);
   take(1);
   network.routes[ip("203.0.114.9")].gateway = ip("10.0.1.252");
-  writer.rebind();
+  rebind();
   EXPECT_TRUE(take(1).empty()) << "permissions go with their allocation";
+}
+
+TEST_F(EffectWriterTest, every_kind_of_fact_is_repeated) {
+  network.routes[ip("192.0.2.7")] = {10, ip("10.0.1.254"), false};
+  write({allocation(1),
+         turn::InstallPermission{2, {1, 4, 9}, id, wire::RelayEndpoint(relay), ip("203.0.114.9"), Time(2000)},
+         turn::InstallChannel{3,
+                              {1, 5, 2},
+                              id,
+                              wire::RelayEndpoint(relay),
+                              wire::PeerEndpoint({ip("203.0.114.9"), 0, 7000}),
+                              0x4001,
+                              Time(3000),
+                              Time(4000)}},
+        &origin);
+  take(1);
+  EXPECT_FALSE(writer.rebinding());
+  network.routes[ip("203.0.114.9")].gateway = network.routes[ip("192.0.2.7")].gateway = ip("10.0.1.253");
+  rebind();
+  EXPECT_EQ(kinds(take(1)), (std::vector{Command::kSetNextHop, Command::kInstallAllocation,
+                                         Command::kInstallPermission, Command::kInstallChannel}));
+  EXPECT_FALSE(writer.rebinding());
 }
 
 TEST_F(EffectWriterTest, slots_outside_the_region_are_not_written) {
