@@ -16,8 +16,9 @@ namespace turnpike::dataplane {
 namespace {
 
 constexpr std::uint16_t kDescriptors = 1024;  // where the driver recommends no ring size
-// The IPv4 header's check is worth having. The UDP and TCP checks are not: virtio and vhost take the wish for them as
-// leave to deliver packets whose checksum their sender has not finished, and those are no good for a kernel twin.
+// The IPv4 header's check is worth having. The UDP and TCP checks are not: virtio and vhost take the wish for
+// them as leave to deliver packets whose checksum their sender has not finished, and those are no good for a
+// kernel twin.
 constexpr std::uint64_t kRxOffloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 constexpr std::uint64_t kTxOffloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 constexpr std::uint64_t kRssFields = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;

@@ -39,7 +39,7 @@ public:
 
   // After the driver was started. `on_change` hears when the connection begins and ends.
   Status join(Reactor& reactor, std::function<void()> on_change);
-  void tick();                    // a client looks for its server
+  void tick();  // a client looks for its server
   bool up() const { return gate_.is_open(); }
 
 private:
