@@ -100,8 +100,21 @@ void Talk::take_effects() {
 }
 
 void Talk::check_reuse(const Effect& effect) {
+  if (const auto* permission = std::get_if<InstallPermission>(&effect)) {
+    const auto known = applied_.permissions.find(slot(permission->permission));
+    require(known == applied_.permissions.end() || known->second.permission == permission->permission,
+            "a permission's slot is reused before the worker gave it up");
+  }
+  if (const auto* channel = std::get_if<InstallChannel>(&effect)) {
+    const auto known = applied_.channels.find(slot(channel->channel));
+    require(known == applied_.channels.end() || known->second.channel == channel->channel,
+            "a channel's slot is reused before the worker gave it up");
+  }
   const auto* install = std::get_if<InstallAllocation>(&effect);
   if (install == nullptr) return;
+  const auto known = applied_.allocations.find(slot(install->allocation));
+  require(known == applied_.allocations.end() || known->second.allocation == install->allocation,
+          "an allocation's slot is reused before the worker gave it up");
   for (const auto* relay : {&install->relay_v4, &install->relay_v6}) {
     if (relay->address.family == Family::kNone) continue;
     for (const FactTables* facts : {&emitted_, &applied_}) {

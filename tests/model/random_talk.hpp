@@ -48,7 +48,7 @@ private:
 
   // Facts as they are emitted: numbered without gaps, at once in the emitted view, queued for the worker.
   void take_effects();
-  // A relayed address is nobody else's, also for workers that have not caught up.
+  // A relayed address or a slot is nobody else's, also for workers that have not caught up.
   void check_reuse(const Effect& effect);
 
   void settle();

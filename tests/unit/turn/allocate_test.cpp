@@ -404,6 +404,14 @@ TEST_F(TurnAllocate, C098_unclaimed_port_returns) {
   EXPECT_EQ(allocate(b).relayed.at(0).port, 50001);
 }
 
+TEST_F(TurnAllocate, C098_reservations_are_bounded) {
+  config.max_reservations = 1;
+  auto a = numbered(1), b = numbered(2);
+  ASSERT_TRUE(allocate(a, add_pair).ok());
+  EXPECT_EQ(allocate(b, add_pair).error, 508);
+  EXPECT_TRUE(allocate(b, add_even).ok());
+}
+
 TEST_F(TurnAllocate, C235_habit_uclient_even_port_pair) {
   config.workers = 4;  // the second client's 5-tuple may belong to another worker than the pair
   auto a = client();

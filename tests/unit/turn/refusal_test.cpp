@@ -172,6 +172,21 @@ TEST_F(TurnRefusal, a_later_refresh_is_not_taken_back) {
   EXPECT_TRUE(second.ok());
 }
 
+TEST_F(TurnRefusal, a_later_refresh_of_channel_or_allocation_is_not_taken_back) {
+  auto c = ready();
+  const Reply first_refresh = refresh(c, 1000);
+  const Reply first_bind = bind(c, 0x4000, "8.8.8.8:1");
+  now += seconds(5);
+  refresh(c, 2000);
+  bind(c, 0x4000, "8.8.8.8:1");
+  const Time refreshed_at = now;
+  refuse(first_refresh.sent.last_fact);
+  EXPECT_EQ(all<InstallAllocation>().back().deadline, refreshed_at + seconds(2000));
+  refuse(first_bind.sent.last_fact);
+  EXPECT_TRUE(all<RemoveChannel>().empty());
+  EXPECT_TRUE(send_channel(c, 0x4000));
+}
+
 TEST_F(TurnRefusal, refused_allocation_takes_later_requests_with_it) {
   auto c = client();
   const Reply granted = allocate(c);
