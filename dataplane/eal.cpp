@@ -160,6 +160,7 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalPlan& plan, bool verbose) {
   std::vector<std::string> texts{"turnpike-dataplane"};
   texts.insert(texts.end(), plan.arguments.begin(), plan.arguments.end());
   std::vector<char*> arguments;
+  arguments.reserve(texts.size());
   for (std::string& text : texts) arguments.push_back(text.data());
   std::optional<QuietOutput> quiet(!verbose);
   if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
@@ -170,7 +171,11 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalPlan& plan, bool verbose) {
   return std::unique_ptr<Eal>(new Eal);
 }
 
-Eal::~Eal() { rte_eal_cleanup(); }
+Eal::~Eal() {
+  const std::string directory = rte_eal_get_runtime_dir();  // made for files that we do not let it make
+  rte_eal_cleanup();
+  rmdir(directory.c_str());
+}
 
 std::string Eal::last_complaint() {
   LogSink& log = sink();

@@ -53,9 +53,9 @@ void fill_record(shm::PortRecord& record, const ManagedPort& port, const PortSta
 }
 
 Housekeeping::Housekeeping(const HousekeepingConfig& config)
-    : config_(config),
-      commands_(config.region->command_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
+    : commands_(config.region->command_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
       events_(config.region->event_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
+      config_(config),
       message_(std::make_unique<shm::Message>()) {}
 
 Result<std::unique_ptr<Housekeeping>> Housekeeping::create(const HousekeepingConfig& config) {
@@ -71,7 +71,7 @@ Status Housekeeping::prepare() {
     HostPath* twin = port->host_path();
     if (twin == nullptr) continue;
     twin->set_carrier(states_.back().link_up);
-    reactor_.add(twin->fd(), [this, twin] { twin->from_kernel(block().counts); });
+    reactor_.add(twin->fd(), [this, twin] { take_frames(*twin); });
   }
   reactor_.add(config_.wake_main, [this] { drain_eventfd(config_.wake_main); });
   reactor_.add(config_.signals, [this] {
@@ -161,6 +161,12 @@ void Housekeeping::move_frames() {
   for (ManagedPort* port : config_.ports) {
     if (port->host_path() != nullptr) port->host_path()->to_kernel(block().counts);
   }
+}
+
+void Housekeeping::take_frames(HostPath& twin) {
+  if (twin.from_kernel(block().counts)) return;
+  reactor_.remove(twin.fd());
+  log_line("twin=" + twin.name() + ": the netdev is gone; restart to have it again");
 }
 
 void Housekeeping::every_second() {

@@ -44,17 +44,18 @@ private:
   void take(const shm::Message& message);
   void apply_addresses();
   void move_frames();
+  void take_frames(HostPath& twin);
   void every_second();
   void check_links();
   void tell_control(shm::Event event);
   shm::WorkerBlock& block() const { return config_.region->worker(config_.region->capacity().workers); }
   void count(shm::Counter counter) const;
 
+  shm::Consumer commands_;
+  shm::Producer events_;
   HousekeepingConfig config_;
   Reactor reactor_;
   std::unique_ptr<ControlSocket> control_;
-  shm::Consumer commands_;
-  shm::Producer events_;
   std::unique_ptr<shm::Message> message_;
   LocalAddressList addresses_;
   std::vector<PortState> states_;  // as told last

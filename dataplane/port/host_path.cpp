@@ -107,17 +107,17 @@ Status HostPath::make_rings(const HostPathConfig& config) {
   return Unit{};
 }
 
-void HostPath::from_kernel(shm::WorkerCounters& counts) {
+bool HostPath::from_kernel(shm::WorkerCounters& counts) {
   for (unsigned i = 0; i < kBatch; ++i) {
     rte_mbuf* frame = rte_pktmbuf_alloc(mbufs_);
     if (frame == nullptr) {
       drop(counts, shm::DropReason::k_no_mbuf);
-      return;
+      return true;
     }
     const ssize_t size = read(fd_, rte_pktmbuf_mtod(frame, void*), rte_pktmbuf_tailroom(frame));
     if (size <= 0) {
       rte_pktmbuf_free(frame);
-      return;
+      return size == 0 || errno == EAGAIN || errno == EINTR;
     }
     frame->data_len = static_cast<std::uint16_t>(size);
     frame->pkt_len = static_cast<std::uint32_t>(size);
@@ -126,6 +126,7 @@ void HostPath::from_kernel(shm::WorkerCounters& counts) {
       drop(counts, shm::DropReason::k_host_path_full);
     }
   }
+  return true;
 }
 
 void HostPath::to_kernel(shm::WorkerCounters& counts) {

@@ -36,8 +36,8 @@ public:
   HostQueues queues() const { return queues_; }
   bool has_frames_for_kernel() const { return rte_ring_empty(queues_.to_host) == 0; }
 
-  // Both move at most kBatch frames and count what had to be dropped.
-  void from_kernel(shm::WorkerCounters& counts);
+  // Both move at most kBatch frames and count what had to be dropped. False: the netdev was removed.
+  bool from_kernel(shm::WorkerCounters& counts);
   void to_kernel(shm::WorkerCounters& counts);
   void set_carrier(bool up);
 

@@ -109,14 +109,13 @@ Status set_netdev_up(const std::string& name) {
   return Unit{};
 }
 
-bool disable_vlan_offload(const std::string& name) {
+bool set_vlan_stripping(const std::string& name, bool on) {
   Request request(name);
   ethtool_value flags{};
   flags.cmd = ETHTOOL_GFLAGS;
-  if (!request.ethtool(flags)) return false;
-  if ((flags.data & ETH_FLAG_RXVLAN) == 0) return true;
+  if (!request.ethtool(flags) || ((flags.data & ETH_FLAG_RXVLAN) != 0) == on) return false;
   flags.cmd = ETHTOOL_SFLAGS;
-  flags.data &= ~static_cast<std::uint32_t>(ETH_FLAG_RXVLAN);
+  flags.data ^= ETH_FLAG_RXVLAN;
   return request.ethtool(flags);
 }
 

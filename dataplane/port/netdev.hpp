@@ -31,8 +31,7 @@ int netdev_numa_node(const std::string& name);
 Status set_netdev_mac(const std::string& name, const shm::MacAddress& mac);
 Status set_netdev_mtu(const std::string& name, std::uint32_t mtu);
 Status set_netdev_up(const std::string& name);
-// Stops the NIC from taking VLAN tags out of frames. False: it cannot be changed (or there is nothing to
-// change).
-bool disable_vlan_offload(const std::string& name);
+// Whether the NIC takes VLAN tags out of frames. True: this call has changed it.
+bool set_vlan_stripping(const std::string& name, bool on);
 
 }  // namespace turnpike::dataplane

@@ -45,10 +45,11 @@ Result<std::unique_ptr<ManagedPort>> XdpPort::open(const PortSpec& spec, std::ui
                  " packet buffers and only " + std::to_string(rte_mempool_avail_count(environment.mbufs)) +
                  " are left; raise --mbufs by as much"};
   }
-  disable_vlan_offload(spec.device);
 
   std::unique_ptr<XdpPort> port(new XdpPort);
   port->netdev_ = spec.device;
+  // A tag that the NIC has taken out is seen neither by the XDP program nor by a worker.
+  port->restore_vlan_ = set_vlan_stripping(spec.device, false);
   auto filter = XdpFilter::attach(spec, netdev->ifindex);
   if (!filter) return Error{filter.error()};
   port->filter_ = std::move(*filter);
@@ -68,6 +69,7 @@ Result<std::unique_ptr<ManagedPort>> XdpPort::open(const PortSpec& spec, std::ui
 XdpPort::~XdpPort() {
   filter_.reset();
   devices_.clear();
+  if (restore_vlan_) set_vlan_stripping(netdev_, true);
 }
 
 Status XdpPort::open_queue(const PortSpec& spec, const PortEnvironment& environment, std::uint16_t queue) {

@@ -33,6 +33,7 @@ private:
   Status open_queue(const PortSpec& spec, const PortEnvironment& environment, std::uint16_t queue);
 
   std::string netdev_;
+  bool restore_vlan_ = false;  // the NIC's VLAN stripping was on
   std::unique_ptr<XdpFilter> filter_;
   std::vector<Ethdev>
       devices_;  // one for each queue: net_af_xdp counts only "combined" queues, veth has none
