@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "common/shm/handover.hpp"
+#include "control/runtime/log.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -31,6 +33,7 @@ bool stopped_while_waiting(const sigset_t& stop) {
 Result<std::optional<Attachment>> Attachment::open(const std::string& path, seconds timeout,
                                                    const sigset_t& stop) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
+  bool told = false;
   for (;;) {
     auto handover = shm::connect_to_dataplane(path);
     if (handover) {
@@ -45,6 +48,7 @@ Result<std::optional<Attachment>> Attachment::open(const std::string& path, seco
     // Only an absent dataplane is waited for; a refusal stays one.
     const bool absent = handover.error().starts_with("no dataplane");
     if (!absent || std::chrono::steady_clock::now() >= deadline) return Error{handover.error()};
+    if (!std::exchange(told, true)) spdlog::info("waiting for turnpike-dataplane at {}", path);
     if (stopped_while_waiting(stop)) return std::optional<Attachment>();
   }
 }

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Descriptor = asio::posix::stream_descriptor;
 
-constexpr auto kAnnounceTimeout = std::chrono::seconds(10);
+constexpr seconds kShortestAnnounceTimeout{1};
 constexpr auto kTickInterval = std::chrono::seconds(1);
 
 Time monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
@@ -75,7 +75,8 @@ Status App::prepare() {
 
 Status App::announce() {
   engine_->announce();
-  const auto deadline = std::chrono::steady_clock::now() + kAnnounceTimeout;
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::max(options_.dataplane_timeout, kShortestAnnounceTimeout);
   while (!engine_->announced()) {
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error{"the dataplane takes no commands; is one of its workers stuck or without a CPU?"};
