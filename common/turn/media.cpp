@@ -46,8 +46,7 @@ void relay_send_indication(Service& service, const FiveTuple& from, const stun::
     return;
   }
   const PeerEndpoint peer(service.own.inside(send.peer));
-  const RelayLeg& leg = allocation->leg(peer.address.family);
-  if (!leg.present() || service.sessions.find_permission(*allocation, peer.address, step.now) == nullptr) {
+  if (service.sessions.find_permission(*allocation, peer.address, step.now) == nullptr) {
     ++service.counters.dropped_no_permission;
     return;
   }
@@ -55,8 +54,10 @@ void relay_send_indication(Service& service, const FiveTuple& from, const stun::
     ++service.counters.dropped_peer_port;
     return;
   }
+  // A permission is only ever of a family that the allocation has.
+  const RelayEndpoint& relay = allocation->leg(peer.address.family).own;
   step.effects.push(
-      RelayToPeer{allocation->id, leg.own, peer, send.dont_fragment, step.effects.append(send.data)});
+      RelayToPeer{allocation->id, relay, peer, send.dont_fragment, step.effects.append(send.data)});
 }
 
 // The permission is not asked for: a channel may outlive it, and the RFC names no such check (section 12.6).

@@ -226,7 +226,6 @@ Time Server::next_timeout() const { return state_->service.sessions.next_timeout
 void Server::on_timeout(Time now, Effects& effects) {
   Step step{now, effects};
   state_->service.sessions.expire(step);
-  state_->service.reservations.expire(now);
 }
 
 void Server::on_applied(WorkerIndex worker, std::uint64_t seq, Time now) {

@@ -253,6 +253,8 @@ TEST_F(TurnMedia, C151_hairpin_behind_one_to_one_nat) {
   const auto back = receive(sent->relay, wire::to_string(send_channel(b, 0x4000)->relay));
   ASSERT_TRUE(back);
   EXPECT_EQ(read_data(*back).peer, relay_b);
+  // A NAT that sends such a packet back shows the advertised form on the wire.
+  EXPECT_TRUE(receive(sent->relay, wire::to_string(relay_b)));
   // Both names are one peer.
   EXPECT_EQ(bind(b, 0x4001, "10.0.0.7:" + std::to_string(relay_a.port)).error, 400);
 }

@@ -152,6 +152,17 @@ TEST_F(TurnRefresh, C111_refresh_no_family_affects_both) {
   EXPECT_FALSE(receive(v6, "[2a00::1]:1"));
 }
 
+TEST_F(TurnRefresh, facts_and_answers_go_to_the_worker_that_owns_the_allocation) {
+  config.workers = 2;
+  auto c = client();
+  allocate(c);
+  const Reply reply = ask(c, Method::kRefresh, {}, 1);  // the other worker handed the request over
+  EXPECT_TRUE(reply.ok());
+  EXPECT_EQ(reply.sent.worker, 0);
+  EXPECT_EQ(only<InstallAllocation>()->allocation.worker, 0);
+  EXPECT_EQ(reply.sent.last_fact, only<InstallAllocation>()->seq);
+}
+
 TEST_F(TurnRefresh, operator_removes_an_allocation) {
   auto c = client();
   allocate(c);

@@ -226,6 +226,38 @@ TEST_F(TurnRefusal, refused_loss_of_a_family_costs_the_allocation) {
   EXPECT_EQ(server().allocation_count(), 0u);
 }
 
+TEST_F(TurnRefusal, what_ran_out_meanwhile_goes_at_once) {
+  auto c = ready();
+  const Reply permitted = permit(c, {"8.8.8.8:1"});
+  apply_all();
+  advance(seconds(299));
+  const Reply permitted_again = permit(c, {"8.8.8.8:1"});
+  advance(seconds(2));
+  refuse(permitted_again.sent.last_fact);
+  EXPECT_EQ(all<RemovePermission>().size(), 1u);
+  EXPECT_TRUE(all<InstallPermission>().empty());
+  apply_all();
+  advance(seconds(298));
+  const Reply refreshed = refresh(c);
+  advance(seconds(2));
+  refuse(refreshed.sent.last_fact);
+  EXPECT_EQ(all<RemoveAllocation>().size(), 1u);
+  EXPECT_TRUE(all<InstallAllocation>().empty());
+  EXPECT_EQ(server().allocation_count(), 0u);
+}
+
+TEST_F(TurnRefusal, facts_whose_answer_fitted_nowhere_are_undone_too) {
+  config.software = std::string(600, 's');
+  auto c = client();
+  c.learn(talk(c, c.plain(Method::kAllocate, MessageClass::kRequest)));
+  feed(c.tuple, c.request(Method::kAllocate, add_udp_transport));
+  EXPECT_TRUE(replies().empty());
+  EXPECT_EQ(server().counters().responses_too_big, 1u);
+  refuse(last_fact[0]);
+  EXPECT_TRUE(replies().empty());
+  EXPECT_EQ(all<RemoveAllocation>().size(), 1u);
+}
+
 TEST_F(TurnRefusal, unknown_refusals_are_counted_only) {
   auto c = ready();
   refuse(1);     // applied long ago
