@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include "common/base/steering.hpp"
 #include "dataplane/stages/stages.hpp"
 
 namespace turnpike::dataplane {
@@ -49,16 +48,7 @@ void clear_counters(Lcore& lcore, std::uint32_t allocation) noexcept {
 
 bool set_local_address(Lcore& lcore, const shm::LocalAddress& fact) noexcept {
   if (!sane_family(fact.address, true) || !sane_family(fact.advertised, true)) return false;
-  if (!lcore.locals.set(fact)) return false;
-  // One relay range for all addresses of a worker set; the owner of each of its ports
-  // (common/base/steering.hpp).
-  if (fact.relay_min != 0) {
-    for (std::uint32_t port = fact.relay_min; port <= fact.relay_max; ++port) {
-      lcore.port_owner[port] = static_cast<std::uint8_t>(
-          owner_of_port(static_cast<std::uint16_t>(port), lcore.workers, fact.relay_min, fact.relay_max));
-    }
-  }
-  return true;
+  return lcore.locals.set(fact);
 }
 
 template <typename Fact>
@@ -73,8 +63,10 @@ void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
   const auto fact = body_as<shm::AllocationFact>(message);
   const bool fresh = fact && lcore.tables->generation(fact->allocation.index) != fact->allocation.generation;
   install<shm::AllocationFact>(lcore, message);
-  if (fresh && lcore.tables->generation(fact->allocation.index) == fact->allocation.generation) {
-    clear_counters(lcore, fact->allocation.index);
+  if (!fresh || lcore.tables->generation(fact->allocation.index) != fact->allocation.generation) return;
+  clear_counters(lcore, fact->allocation.index);
+  for (const RelayRef& relay : lcore.tables->info(fact->allocation.index).relays) {
+    if (relay.local != kNoLocal) lcore.port_owners->claim(relay.local, relay.port, lcore.index);
   }
 }
 

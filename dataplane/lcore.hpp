@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything that one worker owns. Nothing here is shared with another worker except through the rings named
-// so.
+// Everything that one worker owns. Nothing here is shared with another worker except the rings between
+// workers and the port owners.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -18,6 +18,7 @@
 #include "dataplane/clock.hpp"
 #include "dataplane/next_hops.hpp"
 #include "dataplane/port/port.hpp"
+#include "dataplane/port_owners.hpp"
 #include "dataplane/reassembly.hpp"
 #include "dataplane/tables.hpp"
 
@@ -46,6 +47,7 @@ struct alignas(kIsolation) Lcore {
   std::string software;  // SOFTWARE of Binding answers
   int wake_main = -1;
   int wake_control = -1;
+  PortOwners* port_owners = nullptr;      // shared by all workers
   std::vector<HandoffRings> to_worker;    // [other]
   std::vector<HandoffRings> from_worker;  // [other]
 
@@ -57,7 +59,6 @@ struct alignas(kIsolation) Lcore {
   std::unique_ptr<Tables> tables;
   LocalAddresses locals;
   NextHops next_hops;
-  std::vector<std::uint8_t> port_owner;  // [relay port] worker; rebuilt when a local address is set
 
   // Burst scratch.
   std::uint64_t now_ns = 0;

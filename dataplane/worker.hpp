@@ -36,7 +36,8 @@ private:
 };
 
 // Gives worker `index` its tables, queues and published block; on the main lcore, before the worker runs.
-Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config);
+// `owners` is shared by all workers of the set and outlives them.
+Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config, PortOwners& owners);
 
 // Classifies and relays one burst, hairpins included. Used by the loop and by tests.
 void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept;

@@ -22,7 +22,7 @@ Result<rte_ring*> make_ring(const std::string& name) {
 
 }  // namespace
 
-Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config) {
+Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config, PortOwners& owners) {
   Lcore& lcore = worker.lcore;
   const shm::Capacity& capacity = config.region->capacity();
   auto tables = Tables::create(index, capacity, SOCKET_ID_ANY);
@@ -40,7 +40,7 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.wake_control = config.wake_control;
   lcore.tables = std::move(*tables);
   lcore.reassembly = std::move(*reassembly);
-  lcore.port_owner.assign(65536, 0);
+  lcore.port_owners = &owners;
   lcore.transmit.resize(config.ports.size());
   lcore.to_worker.resize(capacity.workers);
   lcore.from_worker.resize(capacity.workers);
@@ -62,10 +62,12 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
 
 Result<std::unique_ptr<WorkerSet>> WorkerSet::create(const WorkerSetConfig& config) {
   std::unique_ptr<WorkerSet> set(new WorkerSet());
+  if (!set->port_owners_.ready()) return Error{"owners of relay ports: out of memory"};
   const std::uint32_t workers = config.region->capacity().workers;
   for (std::uint32_t i = 0; i < workers; ++i) {
     set->workers_.push_back(std::make_unique<Worker>(config.poll));
-    const Status status = prepare_worker(*set->workers_.back(), static_cast<WorkerIndex>(i), config);
+    const Status status =
+        prepare_worker(*set->workers_.back(), static_cast<WorkerIndex>(i), config, set->port_owners_);
     if (!status) return Error{status.error()};
   }
   for (std::uint32_t from = 0; from < workers; ++from) {

@@ -11,6 +11,7 @@
 #include "common/shm/region.hpp"
 #include "dataplane/clock.hpp"
 #include "dataplane/port/port.hpp"
+#include "dataplane/port_owners.hpp"
 
 namespace turnpike::dataplane {
 
@@ -49,6 +50,7 @@ public:
 
 private:
   WorkerSet() = default;
+  PortOwners port_owners_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<rte_ring*> rings_;  // between workers
 };

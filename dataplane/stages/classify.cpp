@@ -119,8 +119,8 @@ void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
 // Whether another worker owns this packet's client or relay port; then it has been handed over.
 bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
   if (lcore.workers == 1) return false;
-  const WorkerIndex owner =
-      to_relay ? lcore.port_owner[packet.key.local_port] : owner_of_client(packet, lcore.workers);
+  const WorkerIndex owner = to_relay ? lcore.port_owners->find(packet.key.local, packet.key.local_port)
+                                     : owner_of_client(packet, lcore.workers);
   if (owner == lcore.index || owner >= lcore.workers) return false;
   hand_over(lcore, packet, owner);
   return true;

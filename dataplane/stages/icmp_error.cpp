@@ -124,9 +124,8 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   if (local == nullptr || !local->is_relay_port(quote.source.port)) {
     return to_host(lcore, packet.mbuf, DropReason::k_icmp_not_relayed);
   }
-  if (lcore.workers > 1 && lcore.port_owner[quote.source.port] != lcore.index) {
-    return hand_over(lcore, packet, lcore.port_owner[quote.source.port]);
-  }
+  const WorkerIndex owner = lcore.port_owners->find(local->index, quote.source.port);
+  if (owner != lcore.index && owner < lcore.workers) return hand_over(lcore, packet, owner);
   if (!passed_on(packet.v4, message[0])) return lcore.drop(packet.mbuf, DropReason::k_icmp_type);
   if (!right_checksum(packet)) return lcore.drop(packet.mbuf, DropReason::k_icmp_malformed);
   const std::uint32_t allocation = lcore.tables->find(key_of({}, *local, quote.source.port, KeyTag::kRelay));

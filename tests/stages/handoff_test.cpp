@@ -181,12 +181,42 @@ TEST_F(TwoWorkers, hairpins_cross_workers) {
   }
 }
 
-TEST_F(TwoWorkers, every_relay_port_has_the_owner_that_control_assumes) {
-  for (std::uint32_t port = 49152; port <= 65535; ++port) {
-    const auto expected = owner_of_port(static_cast<std::uint16_t>(port), 2, 49152, 65535);
-    ASSERT_EQ(set_->worker(0).lcore.port_owner[port], expected);
-    ASSERT_TRUE(worker_ports(expected, 2, 49152, 65535).contains(static_cast<std::uint16_t>(port)));
-  }
+// RESERVATION-TOKEN: the port was picked from the block of the worker that reserved it.
+TEST_F(TwoWorkers, a_reserved_port_is_served_by_the_worker_that_installed_it) {
+  wire::Endpoint client = client_;
+  while (owner(client) != 1) ++client.port;
+  shm::AllocationFact a;
+  a.allocation = {0, 1};
+  a.client = client;
+  a.server = server_;
+  a.relay_v4 = {address("10.0.2.1"), 0, worker_ports(0, 2, 49152, 65535).first};
+  a.client_next_hop = 1;
+  a.deadline_ns = deadline();
+  shm::PermissionFact p;
+  p.permission = {0, 1};
+  p.allocation = a.allocation;
+  p.relay = a.relay_v4;
+  p.peer = address("10.0.2.2");
+  p.next_hop = 2;
+  p.deadline_ns = deadline();
+  push(1, shm::Command::kInstallAllocation, a, 1);
+  push(1, shm::Command::kInstallPermission, p, 2);
+  turn();
+  UdpFrame in = from_peer(bytes_of("report"));
+  in.destination = a.relay_v4;
+  arrive(build(in), 1);
+  ASSERT_EQ(captured_[0]->sent.size(), 1u);
+  EXPECT_EQ(parse_frame(captured_[0]->sent[0])->destination, client);
+  EXPECT_EQ(total(Counter::k_peer_to_data), 1u);
+  // The next holder may be the block's own worker.
+  push(1, shm::Command::kRemoveAllocation, shm::RemoveFact{a.allocation, a.allocation}, 3);
+  while (owner(a.client) != 0) ++a.client.port;
+  push(0, shm::Command::kInstallAllocation, a, 1);
+  push(0, shm::Command::kInstallPermission, p, 2);
+  turn();
+  arrive(build(in), 1);
+  ASSERT_EQ(captured_[0]->sent.size(), 1u);
+  EXPECT_EQ(parse_frame(captured_[0]->sent[0])->destination, a.client);
 }
 
 }  // namespace

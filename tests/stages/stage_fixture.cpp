@@ -70,7 +70,7 @@ void StageTest::SetUp() {
   config.mbufs = pool_;
   config.clock = clock_.get();
   worker_ = std::make_unique<Worker>(dataplane::PollMode::kAlways);
-  const Status status = dataplane::prepare_worker(*worker_, 0, config);
+  const Status status = dataplane::prepare_worker(*worker_, 0, config, port_owners_);
   ASSERT_TRUE(status) << status.error();
   worker_->lcore.control_attached = true;
   commands_ = shm::Producer(region_->command_ring(0));

@@ -94,6 +94,7 @@ protected:
 
   std::unique_ptr<shm::Region> region_;
   std::unique_ptr<dataplane::Clock> clock_;
+  dataplane::PortOwners port_owners_;
   std::unique_ptr<Worker> worker_;
   std::vector<std::unique_ptr<dataplane::Port>> port_list_;
   std::array<CapturePort*, 2> captured_{};
