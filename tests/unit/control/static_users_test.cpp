@@ -73,7 +73,7 @@ TEST(StaticUsers, bad_lines_are_refused_without_showing_secrets) {
       {{"alice:0x72f86f2053703faa0f521ce71cfe6f5g"}, "32 hex digits"},
       {{"alice:secret", "alice:secret"}, "given twice"},
       {{"al\tice:secret"}, "control characters"},
-      {{std::string(509, 'a') + ":secret"}, "longer than 508"},
+      {{std::string(509, 'a').append(":secret")}, "longer than 508"},
   };
   for (const auto& [lines, part] : cases) {
     const auto users = parse(lines);
