@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "common/base/steering.hpp"
+#include "common/shm/abi.hpp"
 #include "common/shm/commands.hpp"
 
 namespace turnpike::dataplane {
