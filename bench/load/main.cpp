@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// turnpike-load: plays TURN clients and their peers on a memif port, measures and verifies what comes back.
+// turnpike-load: plays TURN clients and their peers on a memif port or on kernel sockets, measures and
+// verifies what comes back.
 #include <csignal>
 #include <cstdio>
 #include <exception>
 
+#include "bench/load/memif_requests.hpp"
 #include "bench/load/report.hpp"
+#include "bench/load/sockets/back_end.hpp"
 
 namespace {
 
@@ -15,6 +18,11 @@ std::atomic<bool> stop_asked;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int) { stop_asked.store(true, std::memory_order_relaxed); }
+
+void catch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
 
 void complain(const std::string& what) { std::fprintf(stderr, "turnpike-load: %s\n", what.c_str()); }
 
@@ -31,16 +39,16 @@ bool measure(MemifPort& port, const Options& options, std::vector<Session>& sess
   return there && inspector.arrivals().bad() == 0;
 }
 
-int run(const Options& options) {
+int run_memif(const Options& options) {
   auto port = MemifPort::open(options);
   if (!port) {
     complain(port.error());
     return 1;
   }
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  catch_signals();
   std::vector<Session> sessions = make_sessions(options);
-  Signalling signalling(**port, options, sessions);
+  MemifRequests requests(**port, options, sessions);
+  Signalling signalling(requests, options, sessions, {});
   if (options.swap) return measure(**port, options, sessions, signalling) ? 0 : 1;
 
   bool good = true;
@@ -57,6 +65,14 @@ int run(const Options& options) {
     good = false;
   }
   return good ? 0 : 1;
+}
+
+int run(const Options& options) {
+  if (!options.sockets.on) return run_memif(options);
+  catch_signals();
+  auto done = run_sockets(options, stop_asked);
+  if (!done) complain(done.error());
+  return done ? 0 : 1;
 }
 
 }  // namespace

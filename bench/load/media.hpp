@@ -7,40 +7,12 @@
 #include <vector>
 
 #include "bench/load/frame.hpp"
-#include "bench/load/options.hpp"
+#include "bench/load/framing.hpp"
+#include "bench/load/payload.hpp"
+#include "bench/load/session.hpp"
 #include "common/wire/checksum.hpp"
 
 namespace turnpike::load {
-
-// One allocation and its peer.
-struct Session {
-  wire::Endpoint client;
-  wire::Endpoint peer;
-  wire::Endpoint relay;
-};
-
-// Every session has its own client and peer endpoint; relay endpoints come from the relay, for swap they are
-// invented.
-std::vector<Session> make_sessions(const Options& options);
-// Which session's client this is; at least options.sessions when it is nobody's.
-std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept;
-
-enum Direction : std::uint8_t { kToPeer, kToClient, kDirections };
-
-// How every payload begins; deterministic bytes of session and direction fill the rest.
-struct Stamp {
-  std::uint32_t session;
-  std::uint32_t direction;
-  std::uint32_t sequence;  // of its session and direction, from 0
-  std::uint32_t check;     // of the other three
-};
-static_assert(sizeof(Stamp) == 16);
-// `key` is that of session and direction.
-constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence) noexcept {
-  return key ^ sequence * 0x9E3779B1U;
-}
-inline constexpr std::uint16_t kMaxPayload = 1400;
-inline constexpr std::uint16_t kChannel = 0x4000;  // of every session
 
 // The frames of both directions, ready but for sequence, check and UDP checksum.
 class Outbox {
@@ -144,12 +116,6 @@ public:
   const Arrivals& arrivals() const noexcept { return arrivals_; }
 
 private:
-  // The last 64 sequence numbers of a flow.
-  struct Window {
-    std::uint32_t top = 0;  // one above the highest seen
-    std::uint64_t seen = 0;
-    bool take(std::uint32_t sequence) noexcept;
-  };
   // What a frame looks like from outside; numbers as they lie in it.
   struct Look {
     std::size_t size = 0;
@@ -175,7 +141,7 @@ private:
   Look client_;
   Look peer_;
   bool track_;  // every frame is inspected, so that sequences are whole
-  std::array<std::vector<Window>, kDirections> windows_;
+  std::array<std::vector<SequenceWindow>, kDirections> windows_;
   Arrivals arrivals_;
 };
 

@@ -5,7 +5,7 @@
 #include <boost/program_options.hpp>
 #include <iostream>
 
-#include "bench/load/media.hpp"
+#include "bench/load/sockets/parse_options.hpp"
 #include "control/relay/static_next_hop.hpp"
 
 namespace turnpike::load {
@@ -19,29 +19,33 @@ constexpr std::uint32_t kDefaultWindow = 512;
 // A permission lives 300 s and this program does not refresh any.
 constexpr std::uint32_t kMaxSeconds = 280;
 constexpr std::uint32_t kMaxSessions = 1U << 20;
+constexpr std::uint32_t kMaxFirstPort = 15'535;
 constexpr std::uint16_t kMaxBurst = 64;
+constexpr std::uint16_t kMaxSocketBurst = 1024;
 constexpr std::uint32_t kUnpacedVerify = 64;
 
 po::options_description describe() {
   const auto text = [](const char* value) { return po::value<std::string>()->default_value(value); };
   const auto number = [](std::uint32_t value) { return po::value<std::uint32_t>()->default_value(value); };
-  po::options_description all("turnpike-load: TURN clients and their peers on one memif port");
+  po::options_description all(
+      "turnpike-load: TURN clients and their peers on one memif port or on kernel sockets");
   // clang-format off
   all.add_options()
     ("help", "this text")
-    ("memif", po::value<std::string>()->required(), "PATH[,role=client|server][,id=N][,rsize=N]")
+    ("memif", text(""), "PATH[,role=client|server][,id=N][,rsize=N]")
     ("mode", text("turn"), "turn: against a relay; swap: against dpdk-testpmd --forward-mode=5tswap")
     ("server", text("10.0.1.1:3478"), "listening address of the relay")
     ("relay-mac", text("02:00:00:00:00:01"), "where frames go")
     ("mac", text("02:00:00:00:00:02"), "own address")
     ("client-ip", text("10.0.1.2"), "first address of the clients")
     ("peer-ip", text("10.0.2.2"), "first address of the peers")
+    ("first-port", number(10'000), "first port of the clients and peers, of 50,000 per address")
     ("user", text("alice"), "name of the clients")
     ("password", text("secret"), "password of the clients")
     ("indications", po::bool_switch(), "Send and Data indications instead of channels")
     ("sessions", number(1000), "allocations, each with a peer of its own")
     ("payload", number(120), "bytes of every packet's payload")
-    ("rate", number(0), "packets per second, both directions together; 0: as many as go through")
+    ("rate", number(0), "packets per second, all directions together; 0 (memif only): as many as go through")
     ("warmup", number(0), "seconds before the measurement")
     ("seconds", number(10), "seconds of the measurement")
     ("burst", number(32), "packets of a burst")
@@ -52,6 +56,7 @@ po::options_description describe() {
     ("no-huge", po::bool_switch(), "ordinary memory instead of hugepages")
     ("json", po::bool_switch(), "result as JSON on standard output, seconds on standard error");
   // clang-format on
+  describe_sockets(all);
   return all;
 }
 
@@ -77,7 +82,7 @@ Status take_memif(std::string_view text, Options& options) {
     }
   }
   if (options.memif.starts_with('/')) return Unit{};
-  return Error{"memif: name the socket by an absolute path"};
+  return Error{"name a port: --memif with the absolute path of a socket, or --sockets"};
 }
 
 Status take_addresses(const po::variables_map& values, Options& options) {
@@ -103,16 +108,21 @@ Status take_numbers(const po::variables_map& values, Options& options) {
   const auto payload = in_range(values, "payload", sizeof(Stamp), kMaxPayload);
   const auto seconds = in_range(values, "seconds", 1, kMaxSeconds);
   const auto warmup = in_range(values, "warmup", 0, kMaxSeconds - values["seconds"].as<std::uint32_t>());
-  const auto burst = in_range(values, "burst", 2, kMaxBurst);
+  const auto first_port = in_range(values, "first-port", 1024, kMaxFirstPort);
+  const auto burst = options.sockets.on ? in_range(values, "burst", 1, kMaxSocketBurst)
+                                        : in_range(values, "burst", 2, kMaxBurst);
   const auto window = in_range(values, "window", 2, UINT32_MAX);
-  for (const auto* value : {&sessions, &payload, &seconds, &warmup, &burst, &window}) {
+  for (const auto* value : {&sessions, &payload, &seconds, &warmup, &first_port, &burst, &window}) {
     if (!*value) return Error{value->error()};
   }
   options.sessions = *sessions;
   options.payload = static_cast<std::uint16_t>(*payload);
   options.rate = values["rate"].as<std::uint32_t>();
+  if (options.rate == 0 && options.sockets.on && !options.sockets.hold)
+    return Error{"rate: --sockets offers one"};
   options.seconds = *seconds;
   options.warmup = *warmup;
+  options.first_port = static_cast<std::uint16_t>(*first_port);
   options.burst = static_cast<std::uint16_t>(*burst);
   options.window = *window;
   options.verify = options.rate == 0 ? kUnpacedVerify : 1;
@@ -142,8 +152,12 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   options.no_huge = values["no-huge"].as<bool>();
   options.json = values["json"].as<bool>();
   if (mode != "turn" && mode != "swap") return Error{"mode: turn or swap"};
-  if (auto taken = take_memif(values["memif"].as<std::string>(), options); !taken)
-    return Error{taken.error()};
+  const auto payload = values["payload"].as<std::uint32_t>();
+  if (auto taken = take_sockets(values, payload, options.sockets); !taken) return Error{taken.error()};
+  if (!options.sockets.on) {
+    if (auto taken = take_memif(values["memif"].as<std::string>(), options); !taken)
+      return Error{taken.error()};
+  }
   if (auto taken = take_addresses(values, options); !taken) return Error{taken.error()};
   if (auto taken = take_numbers(values, options); !taken) return Error{taken.error()};
   return std::optional<Options>(options);

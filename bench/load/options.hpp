@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "bench/load/sockets/socket_options.hpp"
 #include "common/base/result.hpp"
 #include "common/wire/endpoint.hpp"
 #include "common/wire/ethernet.hpp"
@@ -13,6 +14,7 @@
 namespace turnpike::load {
 
 struct Options {
+  SocketOptions sockets;
   std::string memif;        // socket
   std::string memif_role;   // client or server
   std::string driver_args;  // of --memif, for net_memif
@@ -26,13 +28,14 @@ struct Options {
   wire::MacAddress own_mac;
   wire::IpAddress client_ip;  // the first one: a hundred thousand sessions take two
   wire::IpAddress peer_ip;
+  std::uint16_t first_port = 10'000;  // of each address, 50,000 follow
   std::string user;
   std::string password;
   bool indications = false;  // Send and Data instead of channels
 
   std::uint32_t sessions = 0;
   std::uint16_t payload = 0;
-  std::uint64_t rate = 0;     // packets per second of both directions; 0: as many as go through
+  std::uint64_t rate = 0;     // packets per second of all directions; 0: as many as go through
   std::uint32_t warmup = 0;   // seconds that do not count for the rates
   std::uint32_t seconds = 0;  // that do
   std::uint16_t burst = 0;

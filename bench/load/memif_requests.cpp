@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames around requests, and off responses.
+#include "bench/load/memif_requests.hpp"
+
+#include <rte_cycles.h>
+
+#include <array>
+
+#include "bench/load/frame.hpp"
+#include "tests/support/packet_builder.hpp"
+
+namespace turnpike::load {
+
+Status MemifRequests::send(std::uint32_t session, Bytes message) {
+  test::UdpFrame frame;
+  frame.source = sessions_[session].client;
+  frame.destination = options_.server;
+  frame.source_mac = options_.own_mac.bytes;
+  frame.destination_mac = options_.relay_mac.bytes;
+  frame.payload.assign(message.begin(), message.end());
+  port_.send(Bytes(test::build(frame)));
+  return Unit{};
+}
+
+void MemifRequests::receive(const Take& take) {
+  std::array<rte_mbuf*, 32> burst;
+  const std::uint16_t count = port_.receive(burst);
+  for (std::uint16_t i = 0; i < count; ++i) {
+    const auto arrival = parse_udp(bytes_of(burst[i]));
+    if (!arrival || !arrival->checksums_right || arrival->source != options_.server) continue;
+    take(session_of_client(options_, arrival->destination), arrival->payload);
+  }
+  rte_pktmbuf_free_bulk(burst.data(), count);
+  if (count == 0) rte_delay_us_sleep(10);
+}
+
+}  // namespace turnpike::load

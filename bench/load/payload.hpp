@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is relayed: payloads that say whose they are, and the memory of those already seen.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/base/types.hpp"
+
+namespace turnpike::load {
+
+enum Direction : std::uint8_t { kToPeer, kToClient, kDirections };
+
+// How every payload begins; deterministic bytes of session and direction fill the rest.
+struct Stamp {
+  std::uint32_t session;
+  std::uint32_t direction;
+  std::uint32_t sequence;  // of its session and direction, from 0
+  std::uint32_t check;     // of the other three
+};
+static_assert(sizeof(Stamp) == 16);
+inline constexpr std::uint16_t kMaxPayload = 1400;
+
+std::uint32_t key_of(std::uint32_t session, std::uint32_t direction) noexcept;
+// `key` is that of session and direction.
+constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence) noexcept {
+  return key ^ sequence * 0x9E3779B1U;
+}
+
+// The stamp as it is given, and the filler.
+std::vector<std::uint8_t> make_payload(const Stamp& stamp, std::size_t size);
+bool filler_right(Bytes payload, const Stamp& stamp) noexcept;
+
+// The last 64 sequence numbers of a flow.
+class SequenceWindow {
+public:
+  // False when it was seen before, or is too old to tell.
+  bool take(std::uint32_t sequence) noexcept;
+
+private:
+  std::uint32_t top_ = 0;  // one above the highest seen
+  std::uint64_t seen_ = 0;
+};
+
+}  // namespace turnpike::load

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who has which address and port.
+#include "bench/load/session.hpp"
+
+#include "common/wire/endian.hpp"
+
+namespace turnpike::load {
+namespace {
+
+constexpr std::uint32_t kPortsPerAddress = 50'000;
+constexpr std::uint16_t kFirstRelayPort = 49'152;  // of swap's invented ones
+constexpr std::uint32_t kRelayPorts = 16'384;
+
+wire::IpAddress plus(wire::IpAddress address, std::uint32_t offset) noexcept {
+  std::uint8_t* low = address.bytes.data() + address.size() - 4;
+  wire::store_be32(low, wire::load_be32(low) + offset);
+  return address;
+}
+
+wire::Endpoint endpoint_of(const wire::IpAddress& first, std::uint16_t first_port,
+                           std::uint32_t session) noexcept {
+  return {plus(first, session / kPortsPerAddress), 0,
+          static_cast<std::uint16_t>(first_port + session % kPortsPerAddress)};
+}
+
+}  // namespace
+
+std::vector<Session> make_sessions(const Options& options) {
+  std::vector<Session> sessions(options.sessions);
+  for (std::uint32_t i = 0; i < options.sessions; ++i) {
+    sessions[i].client = endpoint_of(options.client_ip, options.first_port, i);
+    sessions[i].peer = endpoint_of(options.peer_ip, options.first_port, i);
+    if (!options.swap) continue;
+    sessions[i].relay = {plus(options.peer_ip, 0x10000 + i / kRelayPorts), 0,
+                         static_cast<std::uint16_t>(kFirstRelayPort + i % kRelayPorts)};
+  }
+  return sessions;
+}
+
+std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept {
+  const std::size_t low = client.address.size() - 4;
+  const std::uint32_t offset = wire::load_be32(client.address.bytes.data() + low) -
+                               wire::load_be32(options.client_ip.bytes.data() + low);
+  const std::uint32_t session =
+      offset * kPortsPerAddress + static_cast<std::uint16_t>(client.port - options.first_port);
+  const bool ours = offset < options.sessions && session < options.sessions;
+  return ours && endpoint_of(options.client_ip, options.first_port, session) == client ? session
+                                                                                       : options.sessions;
+}
+
+}  // namespace turnpike::load

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The loop: a burst when it is due, a batch when there is one.
+#include "bench/load/sockets/media_run.hpp"
+
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+namespace turnpike::load {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// So long sockets fill between two looks at them: batches are worth a system call then.
+constexpr microseconds kSweep{500};
+constexpr microseconds kSpin{80};  // shorter waits are not worth sleeping
+constexpr microseconds kMaxSleep{500};
+constexpr milliseconds kDrain{300};  // without any arrival
+constexpr milliseconds kMaxDrain{3000};
+constexpr int kWaitMs = 2;
+
+}  // namespace
+
+Status pin(const SocketOptions& options, std::size_t part) {
+  if (options.cpus.empty()) return Unit{};
+  const int cpu = options.cpus[std::min(part, options.cpus.size() - 1)];
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (sched_setaffinity(0, sizeof set, &set) == 0) return Unit{};
+  return Error{"cpu " + std::to_string(cpu) + ": " + std::strerror(errno)};
+}
+
+Outcome MediaRun::run(const std::atomic<bool>& stop) {
+  static_cast<void>(prctl(PR_SET_TIMERSLACK, 1000));
+  std::thread receiving;
+  if (threaded()) receiving = std::thread([this] { receive_loop(); });
+  if (ends_.options.warmup != 0) {
+    traffic(std::chrono::seconds(ends_.options.warmup), stop);
+    drain();
+  }
+  Outcome outcome;
+  outcome.begin = moment();
+  std::fprintf(stderr, "measuring\n");
+  const Phase phase = traffic(std::chrono::seconds(ends_.options.seconds), stop);
+  std::fprintf(stderr, "measured\n");
+  outcome.end = moment();
+  drain();
+  outcome.settled = moment();
+  over_.store(true, std::memory_order_relaxed);
+  if (receiving.joinable()) receiving.join();
+  outcome.seconds = std::chrono::duration<double>(phase.took).count();
+  outcome.idle = phase.took.count() == 0 ? 0 : std::chrono::duration<double>(phase.idle) / phase.took;
+  outcome.missed = phase.missed;
+  outcome.refusal = sender_.departures().refusal;
+  return outcome;
+}
+
+MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic<bool>& stop) {
+  const std::uint32_t train = ends_.options.sockets.train;
+  const std::uint32_t burst = (ends_.options.burst + train - 1) / train * train;
+  Phase phase;
+  const auto start = Clock::now();
+  Pacer pacer(ends_.options.rate, burst, start);
+  auto now = start;
+  while (now - start < length && !stop.load(std::memory_order_relaxed)) {
+    bool moved = false;
+    if (pacer.due(now)) {
+      sender_.send(burst);
+      moved = true;
+    }
+    if (!threaded()) moved = receive_some(now) || moved;
+    const auto gap = pacer.next() - Clock::now();
+    if (!moved && gap > kSpin) {
+      std::this_thread::sleep_for(std::min<Clock::duration>(gap - kSpin / 2, kMaxSleep));
+    }
+    const auto before = std::exchange(now, Clock::now());
+    if (!moved) phase.idle += now - before;
+  }
+  phase.took = now - start;
+  phase.missed = pacer.missed();
+  return phase;
+}
+
+bool MediaRun::receive_some(Clock::time_point now) {
+  if (!receiver_.pending() && now < next_sweep_) return false;
+  const bool moved = receiver_.step(0);
+  if (!receiver_.pending()) next_sweep_ = Clock::now() + kSweep;
+  return moved;
+}
+
+// Until all has arrived, or nothing has for a while.
+void MediaRun::drain() {
+  const auto start = Clock::now();
+  auto last = start;
+  std::uint64_t before = 0;
+  while (true) {
+    if (threaded()) {
+      std::this_thread::sleep_for(milliseconds(kWaitMs));
+    } else {
+      receiver_.step(kWaitMs);
+    }
+    const std::uint64_t arrived = receiver_.arrivals().good() + receiver_.arrivals().bad();
+    const auto now = Clock::now();
+    if (std::exchange(before, arrived) != arrived) last = now;
+    if (arrived >= sender_.departures().sent || now - last > kDrain || now - start > kMaxDrain) return;
+  }
+}
+
+void MediaRun::receive_loop() {
+  static_cast<void>(pin(ends_.options.sockets, 1));
+  while (!over_.load(std::memory_order_relaxed)) receiver_.step(kWaitMs);
+}
+
+Moment MediaRun::moment() const {
+  const Departures& out = sender_.departures();
+  const ArrivalCounts& in = receiver_.arrivals();
+  return {out.sent, out.refused, out.errors, in.good(), in.duplicate, in.corrupt, in.foreign, ends_.drops()};
+}
+
+}  // namespace turnpike::load

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Arrivals, taken in batches and judged one by one.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "bench/load/sockets/count.hpp"
+#include "bench/load/sockets/ends.hpp"
+
+namespace turnpike::load {
+
+struct ArrivalCounts {
+  std::array<Count, kDirections> received;  // good ones
+  Count duplicate;                          // seen before, or more than 64 behind the newest of their flow
+  Count corrupt;                            // payload or framing is not what was sent to this socket
+  Count foreign;                            // not media at all
+
+  std::uint64_t good() const { return received[kToPeer] + received[kToClient]; }
+  std::uint64_t bad() const { return duplicate + corrupt; }
+};
+
+class Receiver {
+public:
+  static Result<std::unique_ptr<Receiver>> make(const Ends& ends);
+  ~Receiver();
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+
+  // Whether sockets are known to have something.
+  bool pending() const { return ready_at_ < ready_count_; }
+  // Takes one batch from one socket. When none was pending, asks the kernel first, and waits so long.
+  bool step(int wait_ms);
+  const ArrivalCounts& arrivals() const { return arrivals_; }
+
+private:
+  static constexpr std::size_t kBatch = 32;
+  static constexpr std::size_t kControl = 64;
+
+  explicit Receiver(const Ends& ends);
+  Status watch(Direction direction);
+  unsigned take(std::uint64_t tag);
+  void inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message);
+  void inspect(Direction direction, std::uint32_t session, Bytes packet);
+
+  const Ends& ends_;
+  int epoll_;
+  std::array<epoll_event, 64> ready_;
+  std::size_t ready_at_ = 0;
+  std::size_t ready_count_ = 0;
+  std::vector<std::uint8_t> buffers_;
+  std::array<iovec, kBatch> parts_{};
+  std::array<mmsghdr, kBatch> messages_{};
+  std::array<std::array<char, kControl>, kBatch> controls_;
+  std::array<std::vector<SequenceWindow>, kDirections> windows_;
+  ArrivalCounts arrivals_;
+};
+
+}  // namespace turnpike::load

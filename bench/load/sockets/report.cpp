@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Names and ratios.
+#include "bench/load/sockets/report.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+namespace turnpike::load {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print(const Options& options, const Json& result) {
+  if (options.json) {
+    std::printf("%s\n", result.dump(2).c_str());
+    return;
+  }
+  for (const auto& [name, value] : result.items())
+    std::printf("%-24s %s\n", name.c_str(), value.dump().c_str());
+}
+
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+const char* direction_name(const SocketOptions& options) {
+  if (options.directions.size() == 2) return "both";
+  return options.directions[0] == kToPeer ? "to-peer" : "to-client";
+}
+
+}  // namespace
+
+void print_media(const Options& options, const Outcome& outcome, const Signalling& signalling,
+                 double setup_seconds) {
+  const auto& [begin, end, settled] = std::tie(outcome.begin, outcome.end, outcome.settled);
+  const auto sent = static_cast<std::int64_t>(settled.sent - begin.sent);
+  const auto delivered = static_cast<std::int64_t>(settled.received - begin.received);
+  const auto dropped = static_cast<std::int64_t>(settled.drops - begin.drops);
+  const auto lost = std::max<std::int64_t>(sent - delivered - dropped, 0);
+  const auto in_time = static_cast<double>(end.received - begin.received);
+  Json result{{"mode", "sockets"},
+              {"framing", options.indications ? "indications" : "channels"},
+              {"direction", direction_name(options.sockets)},
+              {"sessions", options.sessions},
+              {"payload", options.payload},
+              {"train", options.sockets.train},
+              {"gso", options.sockets.gso && options.sockets.train > 1},
+              {"burst", options.burst},
+              {"threads", options.sockets.threads},
+              {"seconds", outcome.seconds},
+              {"offered_pps", options.rate},
+              {"sent_pps", ratio(static_cast<double>(sent), outcome.seconds)},
+              {"delivered_pps", ratio(in_time, outcome.seconds)},
+              {"sent", sent},
+              {"delivered", delivered},
+              {"delivered_in_all", settled.received},
+              {"loss", ratio(static_cast<double>(lost), static_cast<double>(sent))},
+              {"lost_in_relay", lost},
+              {"dropped_by_generator", dropped},
+              {"late", outcome.missed},
+              {"refused", settled.refused - begin.refused},
+              {"refusal", outcome.refusal == 0 ? "" : std::strerror(outcome.refusal)},
+              {"send_errors", settled.errors - begin.errors},
+              {"duplicate", settled.duplicate - begin.duplicate},
+              {"corrupt", settled.corrupt - begin.corrupt},
+              {"foreign", settled.foreign - begin.foreign},
+              {"generator_idle", outcome.idle},
+              {"setup_seconds", setup_seconds},
+              {"retransmissions", signalling.retransmissions()},
+              {"untrusted", signalling.untrusted()}};
+  print(options, result);
+}
+
+void print_hold(const Options& options, const HoldOutcome& outcome, const Signalling& signalling) {
+  Json failures = Json::object();
+  for (const auto& [code, count] : signalling.refusals()) {
+    failures[code == 0 ? "no answer" : std::to_string(code)] = count;
+  }
+  Json result{{"mode", "hold"},
+              {"framing", options.sockets.allocate_only ? "none"
+                          : options.indications         ? "indications"
+                                                        : "channels"},
+              {"sessions", options.sessions},
+              {"at_once", options.sockets.at_once},
+              {"allocated", outcome.allocated},
+              {"failures", failures},
+              {"setup_seconds", outcome.setup_seconds},
+              {"setup_per_second", ratio(outcome.allocated, outcome.setup_seconds)},
+              {"held_seconds", outcome.held_seconds},
+              {"torn_down", outcome.torn_down},
+              {"tear_down_seconds", outcome.tear_down_seconds},
+              {"retransmissions", signalling.retransmissions()},
+              {"untrusted", signalling.untrusted()}};
+  print(options, result);
+}
+
+}  // namespace turnpike::load

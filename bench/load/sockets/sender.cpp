@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// send, sendmsg with UDP_SEGMENT, sendmmsg.
+#include "bench/load/sockets/sender.hpp"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace turnpike::load {
+namespace {
+
+constexpr std::size_t kMaxTrain = 64;
+
+}  // namespace
+
+Sender::Sender(const Ends& ends) : ends_(ends), options_(ends.options.sockets) {
+  const auto& [to_peer, to_client] = ends.messages;
+  buffer_.resize(options_.train * std::max(to_peer.size(), to_client.size()));
+  for (auto& sequences : sequences_) sequences.resize(ends.sessions.size());
+}
+
+void Sender::send(std::uint32_t packets) {
+  const auto& directions = options_.directions;
+  for (std::uint32_t made = 0; made < packets; made += options_.train) {
+    const std::uint64_t train = trains_++;
+    const auto session = static_cast<std::uint32_t>(train / directions.size() % ends_.sessions.size());
+    send_train(directions[train % directions.size()], session);
+  }
+}
+
+void Sender::send_train(Direction direction, std::uint32_t session) {
+  const Messages& messages = ends_.messages[direction];
+  std::uint32_t& sequence = sequences_[direction][session];
+  for (std::uint32_t i = 0; i < options_.train; ++i) {
+    messages.write(session, sequence + i, buffer_.data() + i * messages.size());
+  }
+  const int fd = ends_.sending_fd(direction, session);
+  int sent = transmit(fd, messages.size());
+  if (sent < 0 && errno == ECONNREFUSED) {  // of an earlier packet; this one has not been tried
+    ++departures_.errors;
+    sent = transmit(fd, messages.size());
+  }
+  if (sent < 0) departures_.refusal = errno;
+  const auto left = static_cast<std::uint32_t>(std::max(sent, 0));
+  // What did not leave takes no numbers.
+  sequence += left;
+  departures_.sent += left;
+  departures_.refused += options_.train - left;
+}
+
+// How many packets left, or -1 and errno.
+int Sender::transmit(int fd, std::size_t size) {
+  if (options_.train == 1) return ::send(fd, buffer_.data(), size, 0) < 0 ? -1 : 1;
+  return options_.gso ? transmit_segmented(fd, size) : transmit_batch(fd, size);
+}
+
+int Sender::transmit_segmented(int fd, std::size_t size) {
+  iovec part{buffer_.data(), size * options_.train};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = IPPROTO_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+  const auto segment = static_cast<std::uint16_t>(size);
+  std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+  return sendmsg(fd, &message, 0) < 0 ? -1 : options_.train;
+}
+
+int Sender::transmit_batch(int fd, std::size_t size) {
+  std::array<iovec, kMaxTrain> parts;
+  std::array<mmsghdr, kMaxTrain> messages{};
+  for (std::size_t i = 0; i < options_.train; ++i) {
+    parts[i] = {buffer_.data() + i * size, size};
+    messages[i].msg_hdr.msg_iov = &parts[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  return sendmmsg(fd, messages.data(), options_.train, 0);
+}
+
+}  // namespace turnpike::load

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What --sockets is asked to do besides what every back end is asked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/load/payload.hpp"
+
+namespace turnpike::load {
+
+struct SocketOptions {
+  bool on = false;
+  std::string client_netns;  // empty: where the program was started
+  std::string peer_netns;
+  std::vector<Direction> directions{kToPeer};
+  std::uint16_t train = 1;  // packets of one session in a row
+  bool gso = true;          // a train leaves as one datagram with UDP_SEGMENT
+  bool gro = true;
+  unsigned threads = 1;
+  std::vector<int> cpus;  // the sender's, then the receiver's
+  std::uint32_t receive_buffer = 0;
+
+  bool hold = false;
+  bool allocate_only = false;
+  bool leave = false;
+  std::uint32_t at_once = 0;
+  std::uint32_t open_sockets = 0;
+};
+
+}  // namespace turnpike::load

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every bench says about the machine and the tree, and what it wants of them."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUSY_LOAD = 0.5
+
+
+def fail(what):
+    sys.exit(f"bench: {what}")
+
+
+def git(*arguments):
+    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True,
+                          timeout=30).stdout.strip()
+
+
+def machine():
+    cpu = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {"cpu": cpu.group(1) if cpu else platform.processor(), "cpus": os.cpu_count(), "kernel": platform.release(),
+            "load_at_start": os.getloadavg()[0]}
+
+
+def describe(name):
+    """The head of a report."""
+    return {"command": ["scripts/bench", name, *sys.argv[1:]], "date": datetime.date.today().isoformat(),
+            "commit": git("rev-parse", "--short=12", "HEAD"), "tree_clean": not git("status", "--porcelain"),
+            "machine": machine()}
+
+
+def check_cpus(*cpus):
+    if os.geteuid() != 0:
+        fail("needs root, for network namespaces (and hugepages)")
+    if not set(cpus) <= os.sched_getaffinity(0):
+        fail(f"needs CPUs {' and '.join(map(str, cpus))}")
+    if os.getloadavg()[0] > BUSY_LOAD:
+        print(f"bench: the machine is busy (load {os.getloadavg()[0]:.1f}): figures will be too low and scattered",
+              flush=True)
+
+
+def build(preset, *targets):
+    subprocess.run([ROOT / "scripts/build", preset, *targets], check=True)
+
+
+def write_report(report, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"bench: {path}")
