@@ -106,6 +106,11 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   const auto port = [&](config::OptionName name) { return static_cast<std::uint16_t>(options.number(name)); };
   const auto time = [&](config::OptionName name) { return seconds(options.number(name)); };
   out.listening_port = port("listening-port");
+  out.turn.multiplex_peer = options.flag("multiplex-peer");
+  out.turn.multiplex_peer_port = port("multiplex-peer-port");
+  out.turn.multiplex_ports_per_worker = port("multiplex-peer-ports-per-worker");
+  out.udp_recvmmsg_log = options.flag("udp-recvmmsg-log");
+  out.listening_port_given = options.given("listening-port");
   out.turn.min_port = port("min-port");
   out.turn.max_port = port("max-port");
   if (out.turn.min_port > out.turn.max_port) {

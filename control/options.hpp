@@ -29,6 +29,8 @@ struct ControlOptions {
   std::vector<ExternalIp> external_ips;
   std::vector<StaticNextHop> next_hops;
   std::uint16_t listening_port = 0;
+  bool listening_port_given = false;
+  bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
   bool verbose = false;
 

@@ -8,6 +8,7 @@
 #include <rte_mbuf.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -73,13 +74,21 @@ int take_signals() {
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 class Dataplane {
 public:
   explicit Dataplane(const StartOptions& options)
       : options_(options),
         signals_(take_signals()),
         wake_main_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        wake_control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+        wake_control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        wake_workers_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~Dataplane() { stop_workers(); }
 
   Status start() {
@@ -107,6 +116,7 @@ private:
   const OwnedFd signals_;
   const OwnedFd wake_main_;
   const OwnedFd wake_control_;
+  const OwnedFd wake_workers_;
 
   // In the order of their making; they go in reverse.
   std::optional<InstanceLock> lock_;
@@ -122,12 +132,13 @@ private:
 };
 
 Status Dataplane::check() {
-  if (signals_.fd < 0 || wake_main_.fd < 0 || wake_control_.fd < 0) {
+  if (signals_.fd < 0 || wake_main_.fd < 0 || wake_control_.fd < 0 || wake_workers_.fd < 0) {
     return Error{std::string("eventfd or signalfd: ") + std::strerror(errno)};
   }
   for (const PortSpec& spec : options_.ports) {
     if (auto checked = check_port(spec); !checked) return checked;
   }
+  if (options_.kernel_sockets()) raise_descriptor_limit();  // each allocation has a socket
   if (auto made = config::make_instance_directory(options_.paths); !made) return made;
   auto lock = InstanceLock::take(options_.paths.directory, options_.paths.instance);
   if (!lock) return Error{lock.error()};
@@ -176,6 +187,7 @@ Status Dataplane::open_ports() {
   environment.always_polling = options_.always_polling;
   environment.mbufs = mbufs_.get();
   environment.directory = options_.paths.directory;
+  environment.sockets = std::make_shared<SocketSet>(options_.sockets);
   for (const PortSpec& spec : options_.ports) {
     auto port = open_port(spec, static_cast<std::uint16_t>(ports_.size()), environment);
     if (!port) return Error{port.error()};
@@ -183,6 +195,7 @@ Status Dataplane::open_ports() {
     managed_.push_back(port->get());
     ports_.push_back(std::move(*port));
   }
+  if (options_.kernel_sockets()) log_line(environment.sockets->buffers_note());
   return Unit{};
 }
 
@@ -206,6 +219,8 @@ Status Dataplane::make_workers() {
   config.main_asleep = &region_->header().main_asleep;
   config.wake_main = wake_main_.fd;
   config.wake_control = wake_control_.fd;
+  config.wake_workers = wake_workers_.fd;
+  config.kernel_sockets = options_.kernel_sockets();
   config.clock = clock_.get();
   config.poll = options_.always_polling ? PollMode::kAlways : PollMode::kAdaptive;
   config.software = options_.software;
@@ -224,6 +239,7 @@ Status Dataplane::make_housekeeping() {
   config.signals = signals_.fd;
   config.wake_main = wake_main_.fd;
   config.wake_control = wake_control_.fd;
+  config.wake_workers = wake_workers_.fd;
   config.control_path = options_.paths.dataplane_socket;
   region_->publish();  // before control can ask for it
   auto housekeeping = Housekeeping::create(config);

@@ -78,7 +78,8 @@ Status Housekeeping::prepare() {
     signalfd_siginfo info;
     stopping_ = read(config_.signals, &info, sizeof info) == sizeof info || stopping_;
   });
-  const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_control};
+  const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_control,
+                                             config_.wake_workers};
   auto control = ControlSocket::open(config_.control_path, descriptors, reactor_, [this](bool attached) {
     config_.workers->set_control_attached(attached);
   });

@@ -24,6 +24,7 @@ struct HousekeepingConfig {
   Clock* clock = nullptr;
   int signals = -1;    // signalfd of what stops the program
   int wake_main = -1;  // eventfds
+  int wake_workers = -1;
   int wake_control = -1;
   std::string control_path;
 };

@@ -2,6 +2,7 @@
 // Applies commands to the worker's tables and reports what it had to refuse.
 #include "dataplane/inbox.hpp"
 
+#include <cerrno>
 #include <optional>
 
 #include "dataplane/stages/stages.hpp"
@@ -25,17 +26,20 @@ bool sane_family(const wire::IpAddress& address, bool none_allowed) noexcept {
   return address.is_v4() || address.is_v6() || (none_allowed && address.family == wire::Family::kNone);
 }
 
-void refuse(Lcore& lcore, std::uint64_t seq, Applied why) noexcept {
+void refuse(Lcore& lcore, std::uint64_t seq, shm::Refusal why) noexcept {
   lcore.refused_seq = seq;
   lcore.count(Counter::k_facts_refused);
-  if (why == Applied::kInvalid) lcore.count(Counter::k_commands_invalid);
-  const shm::FactRefused body{why == Applied::kTableFull ? shm::Refusal::kTableFull : shm::Refusal::kInvalid,
-                              0};
+  if (why == shm::Refusal::kInvalid) lcore.count(Counter::k_commands_invalid);
+  const shm::FactRefused body{why, 0};
   if (!lcore.events.push(static_cast<std::uint16_t>(shm::Event::kFactRefused), seq,
                          Bytes(reinterpret_cast<const std::uint8_t*>(&body), sizeof body))) {
     lcore.count_drops(shm::DropReason::k_event_ring_full, 1);
   }
   lcore.events_pushed = true;
+}
+
+shm::Refusal refusal(Applied why) noexcept {
+  return why == Applied::kTableFull ? shm::Refusal::kTableFull : shm::Refusal::kInvalid;
 }
 
 void clear_counters(Lcore& lcore, std::uint32_t allocation) noexcept {
@@ -55,25 +59,89 @@ template <typename Fact>
 void install(Lcore& lcore, const shm::Message& message) noexcept {
   const auto fact = body_as<Fact>(message);
   const Applied result = fact ? lcore.tables->install(*fact, lcore.locals) : Applied::kInvalid;
-  if (result != Applied::kDone) return refuse(lcore, message.header.seq, result);
+  if (result != Applied::kDone) return refuse(lcore, message.header.seq, refusal(result));
   lcore.count(Counter::k_facts_applied);
+}
+
+using RelaySockets = std::array<wire::Endpoint, 2>;  // family kNone: none
+
+// Only where relayed addresses are kernel sockets.
+RelaySockets relay_sockets(const Lcore& lcore, std::uint32_t allocation) noexcept {
+  RelaySockets sockets{};
+  if (!lcore.kernel_sockets || lcore.tables->generation(allocation) == 0) return sockets;
+  const auto& relays = lcore.tables->info(allocation).relays;
+  for (std::size_t i = 0; i < relays.size(); ++i) {
+    if (relays[i].local == kNoLocal) continue;
+    sockets[i] = {lcore.locals.facts()[relays[i].local].address, 0, relays[i].port};
+  }
+  return sockets;
+}
+
+// Those of `sockets` that are not in `kept`.
+void close_relays(Lcore& lcore, const RelaySockets& sockets, const RelaySockets& kept) noexcept {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (sockets[i].address.family == wire::Family::kNone || sockets[i] == kept[i]) continue;
+    lcore.ports.front()->close_relay(lcore.index, sockets[i]);
+  }
+}
+
+// Those of `sockets` that are not in `open`; on an error none is left behind.
+int open_relays(Lcore& lcore, const RelaySockets& sockets, const RelaySockets& open) noexcept {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (sockets[i].address.family == wire::Family::kNone || sockets[i] == open[i]) continue;
+    const int error = lcore.ports.front()->open_relay(lcore.index, sockets[i]);
+    if (error == 0) continue;
+    if (i == 1) close_relays(lcore, {sockets[0], {}}, open);
+    return error;
+  }
+  return 0;
+}
+
+shm::Refusal socket_refusal(int error) noexcept {
+  const bool taken = error == EADDRINUSE || error == EACCES || error == EADDRNOTAVAIL;
+  return taken ? shm::Refusal::kPortTaken : shm::Refusal::kNoDescriptor;
 }
 
 void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
   const auto fact = body_as<shm::AllocationFact>(message);
-  const bool fresh = fact && lcore.tables->generation(fact->allocation.index) != fact->allocation.generation;
-  install<shm::AllocationFact>(lcore, message);
-  if (!fresh || lcore.tables->generation(fact->allocation.index) != fact->allocation.generation) return;
-  clear_counters(lcore, fact->allocation.index);
-  for (const RelayRef& relay : lcore.tables->info(fact->allocation.index).relays) {
+  if (!fact) return refuse(lcore, message.header.seq, shm::Refusal::kInvalid);
+  const std::uint32_t index = fact->allocation.index;
+  const bool fresh = lcore.tables->generation(index) != fact->allocation.generation;
+  const RelaySockets before = relay_sockets(lcore, index);
+  // First the sockets: their refusal leaves the tables as they were.
+  const RelaySockets wanted =
+      lcore.kernel_sockets ? RelaySockets{fact->relay_v4, fact->relay_v6} : RelaySockets{};
+  if (const int error = open_relays(lcore, wanted, before); error != 0)
+    return refuse(lcore, message.header.seq, socket_refusal(error));
+  const Applied result = lcore.tables->install(*fact, lcore.locals);
+  const RelaySockets after = relay_sockets(lcore, index);
+  close_relays(lcore, before, after);
+  if (result != Applied::kDone) {
+    close_relays(lcore, wanted, after);
+    return refuse(lcore, message.header.seq, refusal(result));
+  }
+  lcore.count(Counter::k_facts_applied);
+  if (!fresh) return;
+  clear_counters(lcore, index);
+  for (const RelayRef& relay : lcore.tables->info(index).relays) {
     if (relay.local != kNoLocal) lcore.port_owners->claim(relay.local, relay.port, lcore.index);
   }
+}
+
+void close_all_relays(Lcore& lcore) noexcept {
+  if (!lcore.kernel_sockets) return;
+  for (std::uint32_t i = 0; i < lcore.region->capacity().allocations; ++i)
+    close_relays(lcore, relay_sockets(lcore, i), {});
 }
 
 bool remove(Lcore& lcore, Command kind, const shm::Message& message) noexcept {
   const auto fact = body_as<shm::RemoveFact>(message);
   if (!fact) return false;
-  if (kind == Command::kRemoveAllocation) lcore.tables->remove_allocation(fact->removed);
+  if (kind == Command::kRemoveAllocation) {
+    const RelaySockets before = relay_sockets(lcore, fact->removed.index);
+    lcore.tables->remove_allocation(fact->removed);
+    close_relays(lcore, before, relay_sockets(lcore, fact->removed.index));
+  }
   if (kind == Command::kRemovePermission) lcore.tables->remove_permission(fact->removed);
   if (kind == Command::kRemoveChannel) lcore.tables->remove_channel(fact->removed);
   lcore.count(Counter::k_facts_applied);
@@ -92,6 +160,7 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
   const auto kind = static_cast<Command>(message.header.kind);
   switch (kind) {
     case Command::kReset:
+      close_all_relays(lcore);
       lcore.tables->clear();
       lcore.locals.clear();
       lcore.next_hops.clear();

@@ -45,6 +45,10 @@ struct alignas(kIsolation) Lcore {
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;
   std::string software;  // SOFTWARE of Binding answers
+  // Ports are kernel sockets, all of them: the kernel steers clients to workers, makes and checks UDP
+  // checksums, and loops back what we send to ourselves.
+  bool kernel_sockets = false;
+  int wake_workers = -1;
   int wake_main = -1;
   int wake_control = -1;
   PortOwners* port_owners = nullptr;      // shared by all workers

@@ -22,6 +22,7 @@ public:
     std::uint16_t relay_min = 0;
     std::uint16_t relay_max = 0;
     wire::IpAddress advertised;
+    bool local_peers = false;
 
     bool is_relay_port(std::uint16_t port) const noexcept {
       return relay_min != 0 && port >= relay_min && port <= relay_max;
@@ -58,6 +59,21 @@ public:
   }
   std::span<const shm::LocalAddress> facts() const noexcept { return facts_; }
 
+  // Kernel sockets: what we send to ourselves comes back by the kernel, and programs of this machine may be
+  // peers. Constant after start, clear() included.
+  void set_kernel_sockets(bool kernel_sockets) noexcept { kernel_sockets_ = kernel_sockets; }
+  // Packets to this address have to be put back into the pipeline.
+  bool hairpins(const wire::IpAddress& address) const noexcept {
+    return !kernel_sockets_ && find(address) != nullptr;
+  }
+  // RFC 8656 section 21.4 and our deny list: a service port of ours is never a peer.
+  bool is_service(const wire::Endpoint& peer) const noexcept {
+    const Entry* own = find(peer.address);
+    if (own == nullptr) return false;
+    if (own->is_relay_port(peer.port)) return false;
+    return !kernel_sockets_ || !own->local_peers || own->listener_port == peer.port;
+  }
+
 private:
   static constexpr std::uint32_t kSlots = 1024;  // four times the addresses: probes end soon
   static constexpr std::uint32_t kMask = kSlots - 1;
@@ -84,14 +100,15 @@ private:
       }
       std::uint32_t at = hash(fact.address);
       while (slots_[at & kMask].index != kNoLocal) ++at;
-      slots_[at & kMask] = {fact.address,   fact.index,     fact.listener_port,
-                            fact.relay_min, fact.relay_max, fact.advertised};
+      slots_[at & kMask] = {fact.address,   fact.index,      fact.listener_port,   fact.relay_min,
+                            fact.relay_max, fact.advertised, fact.local_peers != 0};
     }
     return unique;
   }
 
   std::array<shm::LocalAddress, shm::kMaxLocalAddresses> facts_{};
   std::array<Entry, kSlots> slots_{};
+  bool kernel_sockets_ = false;
   std::uint16_t advertised_count_ = 0;
   std::array<std::uint16_t, shm::kMaxLocalAddresses> advertised_{};
 };

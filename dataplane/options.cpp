@@ -2,6 +2,8 @@
 // From the option table to StartOptions.
 #include "dataplane/options.hpp"
 
+#include <algorithm>
+
 namespace turnpike::dataplane {
 namespace {
 
@@ -31,10 +33,16 @@ Result<StartOptions> start_options(const config::Options& options) {
   start.capacity.command_cells = start.capacity.event_cells =
       static_cast<std::uint32_t>(options.number("ring-cells"));
   start.mbufs = static_cast<std::uint32_t>(options.number("mbufs"));
+  // A worker holds few packets of kernel sockets at a time, in larger buffers.
+  constexpr std::uint32_t kSocketMbufs = 4096;
+  if (start.kernel_sockets() && !options.given("mbufs")) start.mbufs = kSocketMbufs;
   start.memory_mib = static_cast<std::uint64_t>(options.number("memory"));
   start.no_huge = options.flag("no-huge");
   start.always_polling = options.text("poll") == "always";
   start.verbose = options.flag("verbose");
+  start.sockets.recvmmsg = options.number("udp-recvmmsg") != 0;
+  start.sockets.sendmmsg = options.number("udp-sendmmsg") != 0;
+  start.sockets.gso = options.number("udp-gso") != 0;
   if (options.flag("software-attribute")) start.software = "turnpike " + std::string(config::version());
   start.eal_arguments = options.list("eal");
   start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
@@ -43,14 +51,17 @@ Result<StartOptions> start_options(const config::Options& options) {
 }
 
 std::uint64_t needed_bytes(const StartOptions& options) {
-  constexpr std::uint64_t kMbuf = 2560;        // 2 KiB of data, headroom, header, pool overhead
-  constexpr std::uint64_t kTableEntry = 128;   // of the exact-match hash
-  constexpr std::uint64_t kBase = 64u << 20;   // EAL, drivers, rings
-  constexpr std::uint64_t kWorker = 8u << 20;  // reassembly, hand-off rings
+  constexpr std::uint64_t kMbufOverhead = 512;  // headroom, header, pool overhead
+  constexpr std::uint64_t kTableEntry = 128;    // of the exact-match hash
+  constexpr std::uint64_t kBase = 64u << 20;    // EAL, drivers, rings
+  constexpr std::uint64_t kWorker = 8u << 20;   // reassembly, hand-off rings
   const shm::Capacity& capacity = options.capacity;
   const std::uint64_t entries =
       3 * std::uint64_t{capacity.allocations} + capacity.permissions + 2 * std::uint64_t{capacity.channels};
-  return kBase + options.mbufs * kMbuf + capacity.workers * (kWorker + entries * kTableEntry);
+  std::uint64_t room = 2048;
+  for (const PortSpec& port : options.ports) room = std::max<std::uint64_t>(room, port.mtu);
+  return kBase + options.mbufs * (room + kMbufOverhead) +
+         capacity.workers * (kWorker + entries * kTableEntry);
 }
 
 }  // namespace turnpike::dataplane

@@ -12,12 +12,14 @@
 #include "common/shm/abi.hpp"
 #include "dataplane/lcore_plan.hpp"
 #include "dataplane/port/port_spec.hpp"
+#include "dataplane/port/socket_options.hpp"
 
 namespace turnpike::dataplane {
 
 struct StartOptions {
   config::InstancePaths paths;
   std::vector<PortSpec> ports;
+  bool kernel_sockets() const { return !ports.empty() && ports.front().kind == shm::PortKind::kSocket; }
   LcorePlan lcores;
   shm::Capacity capacity;
   std::uint32_t mbufs = 0;
@@ -25,6 +27,7 @@ struct StartOptions {
   bool no_huge = false;
   bool always_polling = false;
   bool verbose = false;
+  SocketOptions sockets;
   std::string software;  // SOFTWARE of answers; empty: none
   std::vector<std::string> eal_arguments;
   std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off

@@ -104,7 +104,9 @@ bool may_fragment(const Packet& packet) noexcept {
 // The largest IP packet that leaves whole. Across families and for reassembled IPv6, a packet that may be
 // fragmented is cut to 1280 bytes, because nobody would tell an IPv4 sender about a narrower IPv6 link (RFC
 // 7915 sections 4.1, 5.1).
-std::uint32_t size_limit(const Packet& packet, const Flow& flow, std::uint16_t mtu) noexcept {
+std::uint32_t size_limit(const Lcore& lcore, const Packet& packet, const Flow& flow,
+                         std::uint16_t mtu) noexcept {
+  if (lcore.kernel_sockets) return mtu;  // the kernel fragments, and knows the path's MTU
   return packet.v4 && !flow.is_v4() && may_fragment(packet) ? std::min(mtu, kIpv6MinimumMtu) : mtu;
 }
 
@@ -135,6 +137,7 @@ Be16 computed_checksum(const Flow& flow, const Outgoing& out) noexcept {
 
 Be16 carried_checksum(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& out,
                       ChecksumSum removed, ChecksumSum added) noexcept {
+  if (lcore.kernel_sockets) return {};  // made by the kernel
   if (packet.checksum == Be16() || half_done(packet)) {
     lcore.count(Counter::k_checksum_recomputed);
     return computed_checksum(flow, out);
@@ -192,7 +195,7 @@ void emit(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& 
   }
   const NextHopEntry* hop = lcore.next_hops.find(flow.next_hop);
   if (hop == nullptr) return lcore.drop(mbuf, DropReason::k_next_hop_unresolved);
-  if (ip_size(flow, out.size) > size_limit(packet, flow, hop->mtu)) {
+  if (ip_size(flow, out.size) > size_limit(lcore, packet, flow, hop->mtu)) {
     set_data(mbuf, ip, out.payload + out.size);
     return send_fragments(lcore, mbuf, *hop, flow.is_v4() ? hop->mtu : std::min(hop->mtu, kIpv6MinimumMtu));
   }

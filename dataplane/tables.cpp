@@ -17,34 +17,9 @@ namespace {
 constexpr int kV4 = 0;
 constexpr int kV6 = 1;
 
-int compare_keys(const void* a, const void* b, std::size_t /*size*/) {
-  std::uint64_t left[3];
-  std::uint64_t right[3];
-  std::memcpy(left, a, sizeof left);
-  std::memcpy(right, b, sizeof right);
-  return ((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2])) != 0;
-}
-
-FlowKey make_key(const wire::Endpoint& remote, RelayRef local, std::uint16_t tag) noexcept {
-  FlowKey key;
-  key.remote = remote.address.bytes;
-  key.remote_port = remote.port;
-  key.local = local.local;
-  key.local_port = local.port;
-  key.tag = tag;
-  return key;
-}
-FlowKey make_key(const wire::Endpoint& remote, RelayRef local, KeyTag tag) noexcept {
-  return make_key(remote, local, static_cast<std::uint16_t>(tag));
-}
-
-// Whether `endpoint` is a relayed address of ours, and which.
-bool relay_ref(const wire::Endpoint& endpoint, const LocalAddresses& locals, RelayRef& ref) noexcept {
-  const LocalAddresses::Entry* entry = locals.find(endpoint.address);
-  if (entry == nullptr || !entry->is_relay_port(endpoint.port)) return false;
-  ref = {entry->index, endpoint.port};
-  return true;
-}
+// So many sharers of a key are looked at for the only live one. Control removes what has expired within a
+// tick of its timers; while it is away the packet path must not pay for what piles up.
+constexpr int kMaxSharersSeen = 64;
 
 bool valid(const shm::Slot& slot, std::size_t capacity) noexcept {
   return slot.index < capacity && slot.generation != 0;
@@ -54,20 +29,9 @@ bool same_endpoints(const shm::AllocationFact& a, const shm::AllocationFact& b) 
   return a.client == b.client && a.server == b.server && a.relay_v4 == b.relay_v4 && a.relay_v6 == b.relay_v6;
 }
 
-// Pushes slot `index` to the front of the list that starts at `first`.
-template <typename Records>
-void link(Records& records, std::uint32_t& first, std::uint32_t index) noexcept {
-  records[index].links = {first, kNoSlot};
-  if (first != kNoSlot) records[first].links.previous = index;
-  first = index;
-}
-template <typename Records>
-void unlink(Records& records, std::uint32_t& first, std::uint32_t index) noexcept {
-  const auto links = records[index].links;
-  if (links.previous != kNoSlot) records[links.previous].links.next = links.next;
-  if (links.previous == kNoSlot) first = links.next;
-  if (links.next != kNoSlot) records[links.next].links.previous = links.previous;
-  records[index].links = {};
+// Whether `relay` is a relayed address of the allocation.
+bool is_of(const shm::AllocationFact& fact, const wire::Endpoint& relay) noexcept {
+  return relay.address.family != wire::Family::kNone && (relay == fact.relay_v4 || relay == fact.relay_v6);
 }
 
 }  // namespace
@@ -100,6 +64,7 @@ Result<std::unique_ptr<Tables>> Tables::create(WorkerIndex worker, const shm::Ca
   tables->allocation_records_.resize(capacity.allocations);
   tables->permission_records_.resize(capacity.permissions);
   tables->channel_records_.resize(capacity.channels);
+  tables->permission_index_.prepare(capacity.permissions, rte_rand());
   return tables;
 }
 
@@ -130,6 +95,44 @@ bool Tables::add(const FlowKey& key, std::uint32_t slot) noexcept {
 
 void Tables::drop(const FlowKey& key) noexcept {
   if (key.tag != 0) rte_hash_del_key(hash_, &key);
+}
+
+template <typename LinksOf>
+bool Tables::add_shared(const FlowKey& key, std::uint32_t slot, LinksOf&& links) noexcept {
+  const std::uint32_t first = find(key);
+  if (first == kNoSlot) return add(key, slot);
+  link_second(first, slot, links);
+  return true;
+}
+
+// The first of those who are left, kNoSlot if there are none.
+template <typename LinksOf>
+std::uint32_t Tables::drop_shared(const FlowKey& key, std::uint32_t slot, LinksOf&& links) noexcept {
+  const std::uint32_t first = find(key);
+  std::uint32_t left = first;
+  unlink(left, slot, links);
+  if (left == kNoSlot) drop(key);
+  if (left != kNoSlot && left != first) add(key, left);  // the key is there: only where it leads changes
+  return left;
+}
+
+std::uint32_t Tables::only_live_sharer(std::uint32_t slot, Tick now) const noexcept {
+  std::uint32_t only = kNoSlot;
+  int seen = 0;
+  for (std::uint32_t i = slot; i != kNoSlot; i = permission_records_[i].sharers.next) {
+    if (++seen > kMaxSharersSeen) return kNoSlot;
+    if (now >= permissions_[i].deadline) continue;
+    if (only != kNoSlot) return kNoSlot;
+    only = i;
+  }
+  return only != kNoSlot ? only : slot;
+}
+
+std::uint32_t Tables::find_permission(std::uint32_t allocation, const FlowKey& key) const noexcept {
+  return permission_index_.find(allocation, key, [&](std::uint32_t slot) {
+    const PermissionRecord& record = permission_records_[slot];
+    return record.fact.allocation.index == allocation && record.key == key;
+  });
 }
 
 // Permissions and channels never outlive their allocation, even when nobody removes them: the earlier
@@ -177,11 +180,38 @@ bool Tables::keys_of(const shm::AllocationFact& fact, const LocalAddresses& loca
     record.keys[1 + i] = {};
     if (relays[i]->address.family == wire::Family::kNone) continue;
     RelayRef ref;
-    if (!relay_ref(*relays[i], locals, ref)) return false;
+    const bool right_family = relays[i]->address.is_v4() == (i == kV4);
+    if (!right_family || !relay_ref(*relays[i], locals, ref)) return false;
     record.keys[1 + i] = make_key(wire::Endpoint{}, ref, KeyTag::kRelay);
     any = true;
   }
   return any;
+}
+
+// Tells by tag 0 which keys it did not add.
+bool Tables::add_keys(AllocationRecord& record) noexcept {
+  const std::uint32_t slot = record.fact.allocation.index;
+  bool added = add(record.keys[0], slot);
+  if (!added) record.keys[0] = {};
+  for (std::size_t i = 0; i < record.sharers.size(); ++i) {
+    FlowKey& key = record.keys[1 + i];
+    if (key.tag == 0) continue;
+    // An address record that was overwritten could let one key stand for both families.
+    const std::uint32_t first = find(key);
+    added = added && (first == kNoSlot || allocation_records_[first].keys[1 + i] == key);
+    added = added && add_shared(key, slot, relay_sharers(i));
+    if (!added) key = {};
+  }
+  return added;
+}
+
+void Tables::drop_keys(AllocationRecord& record) noexcept {
+  drop(record.keys[0]);
+  for (std::size_t i = 0; i < record.sharers.size(); ++i) {
+    const FlowKey& key = record.keys[1 + i];
+    if (key.tag != 0) drop_shared(key, record.fact.allocation.index, relay_sharers(i));
+  }
+  record.keys = {};
 }
 
 Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& locals) noexcept {
@@ -199,18 +229,18 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
   fresh.fact = fact;
   Flow flow;
   if (!keys_of(fact, locals, fresh) || !make_header(fact.server, fact.client, flow)) return Applied::kInvalid;
+  if (is_other(fresh.keys[0], fact.allocation.index)) return Applied::kInvalid;
   // Same generation, other relays: a family was removed. Permissions and channels of the other family stay.
   if (record.fact.allocation.generation == fact.allocation.generation) {
     fresh.first_permission = record.first_permission;
     fresh.first_channel = record.first_channel;
-    for (const FlowKey& key : record.keys) drop(key);
+    drop_keys(record);
   } else if (record.fact.allocation.generation != 0) {
     remove_allocation(record.fact.allocation);
   }
-  for (const FlowKey& key : fresh.keys) {
-    if (key.tag == 0 || add(key, fact.allocation.index)) continue;
-    for (const FlowKey& undo : fresh.keys) drop(undo);
-    remove_allocation(record.fact.allocation);
+  record = fresh;
+  if (!add_keys(record)) {
+    remove_allocation(fact.allocation);
     return Applied::kTableFull;
   }
   flow.allocation = fact.allocation.index;
@@ -222,7 +252,6 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
     const FlowKey& key = fresh.keys[1 + family];
     if (key.tag != 0) info.relays[family] = {key.local, key.local_port};
   }
-  record = fresh;
   remove_other_families(record);
   set_deadlines(record);
   return Applied::kDone;
@@ -230,18 +259,15 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
 
 // A family that the allocation has lost takes its permissions and channels with it (RFC 8656 section 8.2).
 void Tables::remove_other_families(const AllocationRecord& record) noexcept {
-  const auto kept = [&](const wire::Endpoint& relay) {
-    return relay == record.fact.relay_v4 || relay == record.fact.relay_v6;
-  };
   for (std::uint32_t i = record.first_permission; i != kNoSlot;) {
     const PermissionRecord& permission = permission_records_[i];
     i = permission.links.next;
-    if (!kept(permission.fact.relay)) remove_permission(permission.fact.permission);
+    if (!is_of(record.fact, permission.fact.relay)) remove_permission(permission.fact.permission);
   }
   for (std::uint32_t i = record.first_channel; i != kNoSlot;) {
     const ChannelRecord& channel = channel_records_[i];
     i = channel.links.next;
-    if (!kept(channel.fact.relay)) remove_channel(channel.fact.channel);
+    if (!is_of(record.fact, channel.fact.relay)) remove_channel(channel.fact.channel);
   }
 }
 
@@ -249,24 +275,30 @@ Applied Tables::install(const shm::PermissionFact& fact, const LocalAddresses& l
   AllocationRecord* allocation = owner(fact.allocation);
   RelayRef relay;
   if (allocation == nullptr || !valid(fact.permission, permission_records_.size()) ||
-      !relay_ref(fact.relay, locals, relay)) {
+      !is_of(allocation->fact, fact.relay) || !relay_ref(fact.relay, locals, relay)) {
     return Applied::kInvalid;
   }
   PermissionRecord& record = permission_records_[fact.permission.index];
   const wire::Endpoint peer{fact.peer, 0, 0};
   const FlowKey key = make_key(peer, relay, KeyTag::kPermission);
-  if (record.fact.permission.generation != fact.permission.generation || !(record.key == key)) {
+  const bool same = record.fact.permission.generation == fact.permission.generation && record.key == key &&
+                    record.fact.allocation.index == fact.allocation.index;
+  if (!same) {
     Flow flow;
-    if (!make_header(fact.relay, peer, flow)) return Applied::kInvalid;
+    const std::uint32_t before = find_permission(fact.allocation.index, key);
+    const bool twice = before != kNoSlot && before != fact.permission.index;
+    if (twice || !make_header(fact.relay, peer, flow)) return Applied::kInvalid;
     if (record.fact.permission.generation != 0) remove_permission(record.fact.permission);
-    if (!add(key, fact.permission.index)) return Applied::kTableFull;
+    if (!add_shared(key, fact.permission.index, permission_sharers())) return Applied::kTableFull;
     flow.allocation = fact.allocation.index;
     permissions_[fact.permission.index] = flow;
+    mark_sharing(find(key));
     record.key = key;
-    link(permission_records_, allocation->first_permission, fact.permission.index);
+    permission_index_.insert(fact.allocation.index, key, fact.permission.index);
+    link(allocation->first_permission, fact.permission.index, permission_links());
   }
   record.fact = fact;
-  permissions_[fact.permission.index].next_hop = locals.find(fact.peer) != nullptr ? kHairpin : fact.next_hop;
+  permissions_[fact.permission.index].next_hop = locals.hairpins(fact.peer) ? kHairpin : fact.next_hop;
   set_deadline(record, allocation->fact.deadline_ns);
   return Applied::kDone;
 }
@@ -275,22 +307,21 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
   AllocationRecord* allocation = owner(fact.allocation);
   RelayRef relay;
   if (allocation == nullptr || !valid(fact.channel, channel_records_.size()) || fact.number < 0x4000 ||
-      fact.number > 0x7FFF || !relay_ref(fact.relay, locals, relay)) {
+      fact.number > 0x7FFF || !is_of(allocation->fact, fact.relay) || !relay_ref(fact.relay, locals, relay)) {
     return Applied::kInvalid;
   }
-  // RFC 8656 section 21.4 and our deny list: a service port of ours is never a peer.
-  const LocalAddresses::Entry* own = locals.find(fact.peer.address);
-  if (own != nullptr && !own->is_relay_port(fact.peer.port)) return Applied::kInvalid;
+  if (locals.is_service(fact.peer)) return Applied::kInvalid;
   ChannelRecord& record = channel_records_[fact.channel.index];
   FlowKey to_peer = allocation->keys[0];
   to_peer.tag = fact.number;
   const FlowKey to_client = make_key(fact.peer, relay, KeyTag::kPeer);
   ChannelFlows& flows = channels_[fact.channel.index];
   const bool same = record.fact.channel.generation == fact.channel.generation && record.to_peer == to_peer &&
-                    record.to_client == to_client;
+                    record.to_client == to_client && record.fact.allocation.index == fact.allocation.index;
   if (!same) {
     Flow peer_flow;
-    if (!make_header(fact.relay, fact.peer, peer_flow)) return Applied::kInvalid;
+    const bool taken = is_other(to_peer, fact.channel.index) || is_other(to_client, fact.channel.index);
+    if (taken || !make_header(fact.relay, fact.peer, peer_flow)) return Applied::kInvalid;
     if (record.fact.channel.generation != 0) remove_channel(record.fact.channel);
     if (!add(to_peer, fact.channel.index)) return Applied::kTableFull;
     if (!add(to_client, fact.channel.index)) {
@@ -301,12 +332,12 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
     flows.to_peer.allocation = fact.allocation.index;
     record.to_peer = to_peer;
     record.to_client = to_client;
-    link(channel_records_, allocation->first_channel, fact.channel.index);
+    link(allocation->first_channel, fact.channel.index, channel_links());
   }
   record.fact = fact;
   flows.to_client = allocations_[fact.allocation.index];
   flows.to_client.channel = fact.number;
-  flows.to_peer.next_hop = own != nullptr ? kHairpin : fact.next_hop;
+  flows.to_peer.next_hop = locals.hairpins(fact.peer.address) ? kHairpin : fact.next_hop;
   set_deadline(record, allocation->fact.deadline_ns);
   return Applied::kDone;
 }
@@ -319,7 +350,7 @@ void Tables::remove_allocation(shm::Slot slot) noexcept {
   }
   while (record->first_channel != kNoSlot)
     remove_channel(channel_records_[record->first_channel].fact.channel);
-  for (const FlowKey& key : record->keys) drop(key);
+  drop_keys(*record);
   allocations_[slot.index] = {};
   infos_[slot.index] = {};
   *record = {};
@@ -329,8 +360,9 @@ void Tables::remove_permission(shm::Slot slot) noexcept {
   if (!valid(slot, permission_records_.size())) return;
   PermissionRecord& record = permission_records_[slot.index];
   if (record.fact.permission.generation != slot.generation) return;
-  drop(record.key);
-  unlink(permission_records_, allocation_records_[record.fact.allocation.index].first_permission, slot.index);
+  mark_sharing(drop_shared(record.key, slot.index, permission_sharers()));
+  permission_index_.erase(record.fact.allocation.index, record.key, slot.index);
+  unlink(allocation_records_[record.fact.allocation.index].first_permission, slot.index, permission_links());
   permissions_[slot.index] = {};
   record = {};
 }
@@ -341,7 +373,7 @@ void Tables::remove_channel(shm::Slot slot) noexcept {
   if (record.fact.channel.generation != slot.generation) return;
   drop(record.to_peer);
   drop(record.to_client);
-  unlink(channel_records_, allocation_records_[record.fact.allocation.index].first_channel, slot.index);
+  unlink(allocation_records_[record.fact.allocation.index].first_channel, slot.index, channel_links());
   channels_[slot.index] = {};
   record = {};
 }
@@ -355,6 +387,7 @@ void Tables::clear() noexcept {
   std::fill(allocation_records_.begin(), allocation_records_.end(), AllocationRecord{});
   std::fill(permission_records_.begin(), permission_records_.end(), PermissionRecord{});
   std::fill(channel_records_.begin(), channel_records_.end(), ChannelRecord{});
+  permission_index_.clear();
 }
 
 std::size_t Tables::size() const noexcept { return static_cast<std::size_t>(rte_hash_count(hash_)); }

@@ -2,6 +2,9 @@
 // The session tables of one worker: one exact-match hash over all kinds of keys, and arrays of flows by slot
 // index. Only this worker touches them: the inbox writes, the stages read. Slot indices are chosen by
 // control; every one is checked here, because shared memory is not believed.
+//
+// Several allocations may have one relayed endpoint (shared relay ports). A kRelay or kPermission key then
+// stands once in the hash and leads to the first of those who share it; all other keys have one owner.
 #pragma once
 
 #include <rte_hash.h>
@@ -15,17 +18,12 @@
 #include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
 #include "dataplane/flow.hpp"
+#include "dataplane/flow_keys.hpp"
 #include "dataplane/local_addresses.hpp"
+#include "dataplane/permission_index.hpp"
+#include "dataplane/slot_lists.hpp"
 
 namespace turnpike::dataplane {
-
-inline constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
-
-// A relayed address of an allocation, as a key needs it.
-struct RelayRef {
-  std::uint16_t local = kNoLocal;
-  std::uint16_t port = 0;
-};
 
 // What the packet path needs of an allocation besides its flow to the client.
 struct AllocationInfo {
@@ -57,6 +55,16 @@ public:
   const Flow& permission(std::uint32_t slot) const noexcept { return permissions_[slot]; }
   const Flow& allocation(std::uint32_t slot) const noexcept { return allocations_[slot]; }
   AllocationInfo& info(std::uint32_t slot) noexcept { return infos_[slot]; }
+  // What find() said of a kPermission key, as the peer's packet needs it: the only permission that lives. It
+  // may be expired when none lives; kNoSlot when several do, and nobody can say whose packet it is.
+  std::uint32_t only_live_permission(std::uint32_t slot, Tick now) const noexcept {
+    return permissions_[slot].channel == kAlone ? slot : only_live_sharer(slot, now);
+  }
+  // The same as a Send indication needs it: the permission of this allocation; kNoSlot when it has none.
+  std::uint32_t permission_of(std::uint32_t allocation, const FlowKey& key,
+                              std::uint32_t slot) const noexcept {
+    return permissions_[slot].allocation == allocation ? slot : find_permission(allocation, key);
+  }
 
   // ---- inbox
   // -------------------------------------------------------------------------------------------------------
@@ -81,14 +89,15 @@ private:
     Flow to_peer;
     Flow to_client;
   };
-  // Cold data, for installing and removing. Lists of an allocation's permissions and channels are intrusive.
-  struct Links {
-    std::uint32_t next = kNoSlot;
-    std::uint32_t previous = kNoSlot;
-  };
+  // `channel` of a permission's flow, which prepends nothing: whether others stand behind it under its key.
+  static constexpr std::uint16_t kAlone = 0;
+  static constexpr std::uint16_t kShared = 1;
+  // Cold data, for installing and removing. Lists of an allocation's permissions and channels are intrusive,
+  // and so are those of a key's sharers.
   struct AllocationRecord {
-    shm::AllocationFact fact;  // generation 0: empty
-    std::array<FlowKey, 3> keys;
+    shm::AllocationFact fact;      // generation 0: empty
+    std::array<FlowKey, 3> keys;   // client, IPv4 relay, IPv6 relay; tag 0: not in the hash
+    std::array<Links, 2> sharers;  // of the relays
     std::uint32_t first_permission = kNoSlot;
     std::uint32_t first_channel = kNoSlot;
   };
@@ -96,6 +105,7 @@ private:
     shm::PermissionFact fact;
     FlowKey key;
     Links links;
+    Links sharers;
   };
   struct ChannelRecord {
     shm::ChannelFact fact;
@@ -114,6 +124,35 @@ private:
   AllocationRecord* owner(const shm::Slot& allocation) noexcept;
   bool keys_of(const shm::AllocationFact& fact, const LocalAddresses& locals,
                AllocationRecord& record) const noexcept;
+  auto permission_links() noexcept {
+    return [this](std::uint32_t slot) -> Links& { return permission_records_[slot].links; };
+  }
+  auto permission_sharers() noexcept {
+    return [this](std::uint32_t slot) -> Links& { return permission_records_[slot].sharers; };
+  }
+  auto channel_links() noexcept {
+    return [this](std::uint32_t slot) -> Links& { return channel_records_[slot].links; };
+  }
+  auto relay_sharers(std::size_t family) noexcept {
+    return [this, family](std::uint32_t slot) -> Links& { return allocation_records_[slot].sharers[family]; };
+  }
+  // Whether `key` leads to another slot.
+  bool is_other(const FlowKey& key, std::uint32_t slot) const noexcept {
+    const std::uint32_t found = find(key);
+    return found != kNoSlot && found != slot;
+  }
+  template <typename LinksOf>
+  bool add_shared(const FlowKey& key, std::uint32_t slot, LinksOf&& links) noexcept;
+  template <typename LinksOf>
+  std::uint32_t drop_shared(const FlowKey& key, std::uint32_t slot, LinksOf&& links) noexcept;
+  bool add_keys(AllocationRecord& record) noexcept;
+  void drop_keys(AllocationRecord& record) noexcept;
+  void mark_sharing(std::uint32_t first) noexcept {
+    if (first == kNoSlot) return;
+    permissions_[first].channel = permission_records_[first].sharers.next == kNoSlot ? kAlone : kShared;
+  }
+  std::uint32_t only_live_sharer(std::uint32_t slot, Tick now) const noexcept;
+  std::uint32_t find_permission(std::uint32_t allocation, const FlowKey& key) const noexcept;
 
   rte_hash* hash_ = nullptr;
   std::vector<ChannelFlows> channels_;
@@ -123,6 +162,7 @@ private:
   std::vector<AllocationRecord> allocation_records_;
   std::vector<PermissionRecord> permission_records_;
   std::vector<ChannelRecord> channel_records_;
+  PermissionIndex permission_index_;
 };
 
 }  // namespace turnpike::dataplane

@@ -20,6 +20,10 @@ using shm::Counter;
 // microsecond.
 constexpr std::uint32_t kSpinPasses = 2000;
 constexpr std::uint32_t kPausePasses = 4000;
+constexpr int kDozeMs = 50;  // in epoll, so that housekeeping goes on
+// Bursts of kernel sockets that go through the stages before what they produced is sent: the more, the longer
+// its runs for one destination.
+constexpr int kSocketBursts = 4;
 constexpr long kSleepNs = 50'000;  // with wake-up latency below the 100 µs that the first packet may take
 
 }  // namespace
@@ -34,7 +38,8 @@ void relay(Lcore& lcore, Batch& batch) noexcept {
 void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept {
   lcore.batch.clear();
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
-  for (rte_mbuf* frame : frames) classify_link(lcore, lcore.batch, frame, false);
+  // What a kernel socket delivers may have been put together from fragments: it may be fragmented again.
+  for (rte_mbuf* frame : frames) classify_link(lcore, lcore.batch, frame, lcore.kernel_sockets);
   relay(lcore, lcore.batch);
   if (lcore.hairpin_count != 0) relay_hairpins(lcore, lcore.batch);
 }
@@ -43,17 +48,19 @@ std::uint32_t Worker::receive() noexcept {
   std::uint32_t received = 0;
   std::array<rte_mbuf*, kBurst> frames;
   for (const auto& [port, queue] : receive_queues) {
-    const std::uint16_t count = port->rx(queue, frames);
-    if (count == 0) continue;
-    std::uint64_t bytes = 0;
-    for (std::uint16_t i = 0; i < count; ++i) {
-      frames[i]->port = port->index;  // our number, not the driver's
-      bytes += frames[i]->pkt_len;
+    for (int burst = lcore.kernel_sockets ? kSocketBursts : 1; burst > 0; --burst) {
+      const std::uint16_t count = port->rx(queue, frames);
+      if (count == 0) break;
+      std::uint64_t bytes = 0;
+      for (std::uint16_t i = 0; i < count; ++i) {
+        frames[i]->port = port->index;  // our number, not the driver's
+        bytes += frames[i]->pkt_len;
+      }
+      lcore.count(Counter::k_rx_packets, count);
+      lcore.count(Counter::k_rx_bytes, bytes);
+      process(lcore, {frames.data(), count});
+      received += count;
     }
-    lcore.count(Counter::k_rx_packets, count);
-    lcore.count(Counter::k_rx_bytes, bytes);
-    process(lcore, {frames.data(), count});
-    received += count;
   }
   return received;
 }
@@ -102,6 +109,20 @@ void Worker::idle(std::uint32_t passes) noexcept {
   clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, nullptr);
 }
 
+// Looks for readable sockets, and sleeps until there is one unless something else waits. The order is
+// RegionHeader's: say so, fence, look once more, sleep.
+void Worker::doze() noexcept {
+  Port& port = *lcore.ports.front();
+  if (port.has_more(lcore.index)) return;
+  lcore.published->asleep.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // Nothing is handed over between workers: the kernel steers.
+  const bool awake =
+      poll_ == PollMode::kAlways || !lcore.commands.empty() || lcore.stop.load(std::memory_order_relaxed);
+  port.wait(lcore.index, awake ? 0 : kDozeMs);
+  lcore.published->asleep.store(0, std::memory_order_relaxed);
+}
+
 void Worker::run() noexcept {
   prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);  // a sleep of 50 µs must not become 100
   std::uint32_t idle_passes = 0;
@@ -114,7 +135,7 @@ void Worker::run() noexcept {
     if (work != 0) lcore.count(Counter::k_busy_loops);
     idle_passes = work != 0 ? 0 : idle_passes + 1;
     housekeeping();
-    idle(idle_passes);
+    lcore.kernel_sockets ? doze() : idle(idle_passes);
   }
   flush(lcore);
   lcore.free_all();

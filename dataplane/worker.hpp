@@ -29,6 +29,7 @@ private:
   std::uint32_t receive() noexcept;
   void note_loop_time(std::uint64_t before_ns) noexcept;
   void idle(std::uint32_t passes) noexcept;
+  void doze() noexcept;
   void housekeeping() noexcept;
 
   PollMode poll_;

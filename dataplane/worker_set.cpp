@@ -5,6 +5,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_random.h>
+#include <unistd.h>
 
 #include "dataplane/worker.hpp"
 
@@ -36,6 +37,9 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.ports = config.ports;
   lcore.mbufs = config.mbufs;
   lcore.software = config.software;
+  lcore.kernel_sockets = config.kernel_sockets;
+  lcore.locals.set_kernel_sockets(config.kernel_sockets);
+  lcore.wake_workers = config.wake_workers;
   lcore.wake_main = config.wake_main;
   lcore.wake_control = config.wake_control;
   lcore.tables = std::move(*tables);
@@ -51,7 +55,10 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.events = shm::Producer(config.region->event_ring(index));
   lcore.published = &config.region->worker(index);
   lcore.errors = shm::DistinctErrors(&lcore.published->errors);
+  const Port::WorkerContext context{lcore.published, config.mbufs, 2 * capacity.allocations,
+                                    config.wake_workers};
   for (const auto& port : config.ports) {
+    if (auto prepared = port->prepare_queue(index, context); !prepared) return Error{prepared.error()};
     for (std::uint16_t queue = index; queue < port->rx_queues; queue += capacity.workers) {
       worker.receive_queues.emplace_back(port.get(), queue);
       if (queue == 0) worker.host_ports.push_back(port.get());
@@ -62,6 +69,7 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
 
 Result<std::unique_ptr<WorkerSet>> WorkerSet::create(const WorkerSetConfig& config) {
   std::unique_ptr<WorkerSet> set(new WorkerSet());
+  set->wake_workers_ = config.wake_workers;
   if (!set->port_owners_.ready()) return Error{"owners of relay ports: out of memory"};
   const std::uint32_t workers = config.region->capacity().workers;
   for (std::uint32_t i = 0; i < workers; ++i) {
@@ -93,8 +101,15 @@ WorkerSet::~WorkerSet() {
 
 void WorkerSet::run(WorkerIndex index) noexcept { workers_[index]->run(); }
 
+// Ends their sleep, whoever it is.
+void WorkerSet::wake_sleepers() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_workers_, &one, sizeof one);
+}
+
 void WorkerSet::request_stop() noexcept {
   for (auto& worker : workers_) worker->lcore.stop.store(true, std::memory_order_relaxed);
+  wake_sleepers();
 }
 
 void WorkerSet::set_control_attached(bool attached) noexcept {

@@ -23,7 +23,9 @@ struct WorkerSetConfig {
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;                       // for answers, fragments, control's datagrams
   std::atomic<std::uint32_t>* main_asleep = nullptr;  // in the region header
-  int wake_main = -1;            // eventfd, written when a worker put a frame into a sleeping main's queue
+  int wake_main = -1;  // eventfd, written when a worker put a frame into a sleeping main's queue
+  bool kernel_sockets = false;
+  int wake_workers = -1;         // eventfd, written when a worker that sleeps in epoll has something to do
   int wake_control = -1;         // eventfd, written when an event was pushed for a sleeping control
   const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
@@ -50,7 +52,9 @@ public:
 
 private:
   WorkerSet() = default;
+  void wake_sleepers() noexcept;
   PortOwners port_owners_;
+  int wake_workers_ = -1;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<rte_ring*> rings_;  // between workers
 };

@@ -16,7 +16,7 @@
 namespace turnpike::shm {
 
 inline constexpr std::uint64_t kMagic = 0x65'6b'69'70'6e'72'75'74;  // "turnpike"
-inline constexpr std::uint32_t kAbiVersion = 1;
+inline constexpr std::uint32_t kAbiVersion = 2;
 
 inline constexpr std::uint32_t kMaxWorkers = 64;
 inline constexpr std::uint32_t kMaxPorts = 32;
@@ -44,7 +44,10 @@ struct alignas(kIsolation) WorkerBlock {
       applied_seq;  // W1: stored with release after a fact took effect; control loads with acquire
   std::atomic<std::uint64_t> heartbeat_ns;
   std::atomic<std::uint64_t> max_loop_ns;
-  std::array<std::uint8_t, kIsolation - 24> padding;
+  // 1 while the worker sleeps in epoll (socket ports). As RegionHeader's wake-up, but only its worker writes
+  // it: whoever reads 1 writes the eventfd.
+  std::atomic<std::uint32_t> asleep;
+  std::array<std::uint8_t, kIsolation - 28> padding;
   WorkerCounters counts;
   ErrorRecords errors;
 };

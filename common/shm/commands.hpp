@@ -44,7 +44,8 @@ struct LocalAddress {
   wire::IpAddress address;
   wire::IpAddress
       advertised;  // external-ip: what clients know a relay address as; family kNone: `address` itself
-  std::array<std::uint8_t, 6> reserved{};
+  std::uint8_t local_peers = 0;  // kernel sockets: 1 when programs on this address may be peers
+  std::array<std::uint8_t, 5> reserved{};
 };
 static_assert(sizeof(LocalAddress) == 48);
 

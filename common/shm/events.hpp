@@ -24,7 +24,12 @@ struct StunRequest {
 };
 static_assert(sizeof(StunRequest) == 60);
 
-enum class Refusal : std::uint32_t { kTableFull = 1, kInvalid = 2 };
+enum class Refusal : std::uint32_t {
+  kTableFull = 1,
+  kInvalid = 2,
+  kPortTaken = 3,     // another process holds the relay port
+  kNoDescriptor = 4,  // no socket could be opened: descriptor limit or memory
+};
 
 struct FactRefused {
   Refusal reason = Refusal::kTableFull;

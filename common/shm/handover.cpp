@@ -16,7 +16,7 @@
 namespace turnpike::shm {
 namespace {
 
-constexpr int kDescriptors = 3;
+constexpr int kDescriptors = 4;
 
 Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
 
@@ -60,7 +60,7 @@ Result<Handover> take_reply(int connection, const std::string& path) {
   }
   std::array<int, kDescriptors> fds;
   std::memcpy(fds.data(), CMSG_DATA(header), sizeof fds);
-  return Handover{connection, {fds[0], fds[1], fds[2]}, reply.pid};
+  return Handover{connection, {fds[0], fds[1], fds[2], fds[3]}, reply.pid};
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ Status send_reply(int connection, HandoverReply reply, const HandoverDescriptors
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
   if (reply.status == HandoverStatus::kAccepted) {
     const std::array<int, kDescriptors> fds{descriptors.region, descriptors.wake_main,
-                                            descriptors.wake_control};
+                                            descriptors.wake_control, descriptors.wake_workers};
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     cmsghdr* header = CMSG_FIRSTHDR(&message);

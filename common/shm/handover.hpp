@@ -24,7 +24,7 @@ struct HandoverHello {  // control -> dataplane, first
   std::uint32_t abi_version = 0;
   std::uint32_t pid = 0;
 };
-struct HandoverReply {  // dataplane -> control, with three descriptors when accepted
+struct HandoverReply {  // dataplane -> control, with four descriptors when accepted
   std::uint64_t magic = 0;
   std::uint32_t abi_version = 0;
   HandoverStatus status = HandoverStatus::kAccepted;
@@ -36,6 +36,7 @@ struct HandoverDescriptors {
   int region = -1;
   int wake_main = -1;     // eventfd: control -> main lcore
   int wake_control = -1;  // eventfd: dataplane -> control
+  int wake_workers = -1;  // eventfd: whoever has work for a worker that sleeps
 };
 
 // Dataplane side, on an accepted SOCK_SEQPACKET connection. Neither call blocks longer than one second.

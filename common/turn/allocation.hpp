@@ -21,6 +21,9 @@ struct Permission {  // RFC 8656 section 9: of one IP address, ports do not coun
   Time deadline{};
   std::uint32_t allocation = kNoIndex;
   std::uint32_t next = kNoIndex;  // of the same allocation
+  // Other allocations' permissions of the same address on the same shared relay port.
+  std::uint32_t next_sharer = kNoIndex;
+  std::uint32_t previous_sharer = kNoIndex;
   TimerNode timer;
 };
 
@@ -59,6 +62,9 @@ struct Allocation {
   Time nonce_announced = -std::chrono::hours(1);  // when this client was last told a successor of its nonce
   stun::ReservationToken reservation{};
   bool has_reservation = false;
+  PortWish wish = PortWish::kAny;
+  bool keeps_port = false;         // a reserved one: no other will do
+  std::uint8_t ports_refused = 0;  // by the worker, one after the other
   AddressFailure failure;
   std::uint16_t permission_count = 0;
   std::uint16_t channel_count = 0;

@@ -9,6 +9,7 @@
 #include "common/turn/address_policy.hpp"
 #include "common/turn/effects.hpp"
 #include "common/turn/own_addresses.hpp"
+#include "common/turn/shared_ports.hpp"
 
 namespace turnpike::turn {
 
@@ -21,6 +22,7 @@ struct Config {
   std::uint16_t min_port = 49152;
   std::uint16_t max_port = 65535;
   std::vector<ServerEndpoint> service_endpoints;  // listening and admin endpoints: never a peer
+  bool local_peers = false;                       // see OwnAddresses
   AddressPolicy policy;
   seconds default_lifetime{600};
   seconds max_lifetime{3600};
@@ -41,6 +43,15 @@ struct Config {
   std::uint32_t max_remembered_deletions = 65536;  // for repeated Refresh requests with lifetime 0
   bool rfc5766_channels = false;                   // accept 0x5000-0x7FFF
   bool channel_permission_follows_channel = false;
+  bool multiplex_peer = false;  // allocations share relay ports; min_port and max_port mean nothing then
+  std::uint16_t multiplex_peer_port = 3480;
+  std::uint16_t multiplex_ports_per_worker = 1;
+
+  SharedPorts shared_ports() const { return {multiplex_peer_port, multiplex_ports_per_worker, workers}; }
+  // Between the first and the last port that a relayed address may have.
+  PortRange relay_ports() const {
+    return multiplex_peer ? shared_ports().range() : PortRange{min_port, max_port};
+  }
 };
 
 }  // namespace turnpike::turn

@@ -32,6 +32,22 @@ void count_send_error(ServerCounters& counters, stun::SendError error, const stu
   ++(keepalive ? counters.dropped_send_keepalive : counters.dropped_send_incomplete);
 }
 
+void count_miss(ServerCounters& counters, Receiver::Miss miss) {
+  switch (miss) {
+    case Receiver::Miss::kNone:
+      return;
+    case Receiver::Miss::kNoRelay:
+      ++counters.dropped_no_relay;
+      return;
+    case Receiver::Miss::kNoPermission:
+      ++counters.dropped_peer_no_permission;
+      return;
+    case Receiver::Miss::kAmbiguous:
+      ++counters.dropped_ambiguous_peer;
+      return;
+  }
+}
+
 }  // namespace
 
 void relay_send_indication(Service& service, const FiveTuple& from, const stun::MessageView& message,
@@ -50,7 +66,7 @@ void relay_send_indication(Service& service, const FiveTuple& from, const stun::
     ++service.counters.dropped_no_permission;
     return;
   }
-  if (!service.own.permits_port(peer)) {
+  if (!service.own.permits_port(service.config.policy, peer)) {
     ++service.counters.dropped_peer_port;
     return;
   }
@@ -86,22 +102,16 @@ void relay_channel_data(Service& service, const FiveTuple& from, Bytes message, 
 void relay_peer_data(Service& service, const RelayEndpoint& relay, const PeerEndpoint& source, Bytes payload,
                      Step& step) {
   ++service.counters.peer_datagrams;
-  const Allocation* allocation = service.sessions.find(relay, step.now);
-  if (allocation == nullptr || source.address.family != relay.address.family) {
-    ++service.counters.dropped_no_relay;
-    return;
-  }
   const PeerEndpoint peer(service.own.inside(source));
-  if (service.sessions.find_permission(*allocation, peer.address, step.now) == nullptr) {
-    ++service.counters.dropped_peer_no_permission;
-    return;
-  }
+  const Receiver receiver = service.sessions.find_receiver(relay, peer, step.now);
+  const Allocation* allocation = receiver.allocation;
+  if (allocation == nullptr) return count_miss(service.counters, receiver.miss);
   if (payload.size() > 0xFFFF) {
     ++service.counters.dropped_peer_too_big;
     return;
   }
-  if (const Channel* channel = service.sessions.find_channel(*allocation, peer, step.now)) {
-    return send_channel_data(*allocation, channel->number, payload, step);
+  if (receiver.channel != nullptr) {
+    return send_channel_data(*allocation, receiver.channel->number, payload, step);
   }
   std::array<std::uint8_t, stun::kDataIndicationPrefixV6> prefix;
   const auto transaction = service.random.value<stun::TransactionId>();

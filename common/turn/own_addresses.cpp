@@ -62,19 +62,21 @@ bool OwnAddresses::permits(const AddressPolicy& policy, const IpAddress& peer) c
   const bool own = std::any_of(services_.begin(), services_.end(), [&](const wire::ServerEndpoint& service) {
     return service.address == peer || (inner.is_v4() && service.address == inner);
   });
-  return !own && policy.permits(peer);
+  if (own) return local_peers_ && verdict == PolicyVerdict::kAllowed;
+  return policy.permits(peer);
 }
 
 bool OwnAddresses::permits(const AddressPolicy& policy, const Endpoint& peer) const {
-  return permits_port(peer) && permits(policy, peer.address);
+  return permits_port(policy, peer) && permits(policy, peer.address);
 }
 
-bool OwnAddresses::permits_port(const Endpoint& peer) const {
+bool OwnAddresses::permits_port(const AddressPolicy& policy, const Endpoint& peer) const {
   if (peer.port == 0 || is_service(peer)) return false;
   const IpAddress inner = embedded_ipv4(peer.address);
   if (inner.is_v4() && is_service({inner, 0, peer.port})) return false;
   const bool own = find_relay(peer.address) || (inner.is_v4() && find_relay(inner));
-  return !own || relay_ports_.contains(peer.port);
+  if (!own || relay_ports_.contains(peer.port)) return true;
+  return local_peers_ && policy.judge(peer.address) == PolicyVerdict::kAllowed;
 }
 
 bool OwnAddresses::is_service(const Endpoint& endpoint) const {

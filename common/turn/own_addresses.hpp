@@ -24,9 +24,14 @@ struct RelayAddress {
 class OwnAddresses {
 public:
   // A service endpoint with the unspecified address means that port on every own address.
+  // `local_peers`: other programs live on these addresses (kernel sockets) and may be peers where
+  // allowed-peer-ip names the address; never the service endpoints.
   OwnAddresses(std::vector<RelayAddress> relays, PortRange relay_ports,
-               std::vector<wire::ServerEndpoint> services)
-      : relays_(std::move(relays)), relay_ports_(relay_ports), services_(std::move(services)) {}
+               std::vector<wire::ServerEndpoint> services, bool local_peers = false)
+      : relays_(std::move(relays)),
+        relay_ports_(relay_ports),
+        services_(std::move(services)),
+        local_peers_(local_peers) {}
 
   const std::vector<RelayAddress>& relays() const { return relays_; }
   // Position of the relay address that `address` names in either form.
@@ -42,9 +47,9 @@ public:
   // May data go to this very endpoint?
   bool permits(const AddressPolicy& policy, const wire::Endpoint& peer) const;
 
-  // The port rule alone, for a Send indication under a permission that passed the policy: port 0, own ports
-  // outside the relay range and service endpoints are refused.
-  bool permits_port(const wire::Endpoint& peer) const;
+  // The port rule alone, for a Send indication under a permission that passed the policy: port 0, service
+  // endpoints and, unless local peers are allowed, own ports outside the relay range are refused.
+  bool permits_port(const AddressPolicy& policy, const wire::Endpoint& peer) const;
 
 private:
   bool is_service(const wire::Endpoint& endpoint) const;
@@ -52,6 +57,7 @@ private:
   std::vector<RelayAddress> relays_;
   PortRange relay_ports_;
   std::vector<wire::ServerEndpoint> services_;
+  bool local_peers_;
 };
 
 }  // namespace turnpike::turn

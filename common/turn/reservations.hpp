@@ -34,6 +34,13 @@ public:
     return found->second.port;
   }
   void consume(const stun::ReservationToken& token) { held_.erase(key(token)); }
+  // Nobody was told of the token: its port is free again, if it is still held.
+  void give_back(const stun::ReservationToken& token) {
+    const auto found = held_.find(key(token));
+    if (found == held_.end()) return;
+    ports_.put_back(found->second.port);
+    held_.erase(found);
+  }
 
   // All are held equally long: the oldest come first.
   void expire(Time now) {

@@ -51,9 +51,13 @@ void Response::send(Effects& effects, const FactSpan& facts) {
 }
 
 void send_error(Service& service, const Request& request, stun::ErrorCode error) {
+  send_error(service, request, error, stun::reason_phrase(error));
+}
+
+void send_error(Service& service, const Request& request, stun::ErrorCode error, std::string_view phrase) {
   service.counters.count_error(error);
   Response response(service, request.reply, stun::MessageClass::kError);
-  response.writer().add_error(error);
+  response.writer().add_error(error, phrase);
   response.send(request.step.effects);
 }
 

@@ -28,6 +28,7 @@ private:
 };
 
 void send_error(Service& service, const Request& request, stun::ErrorCode error);
+void send_error(Service& service, const Request& request, stun::ErrorCode error, std::string_view phrase);
 // 401 and 438 with what the client needs to try again: REALM, NONCE, and PASSWORD-ALGORITHMS when that is on.
 void send_challenge(Service& service, const Request& request, stun::ErrorCode error);
 void send_unknown_attributes(Service& service, const Request& request, std::span<const std::uint16_t> codes);

@@ -5,6 +5,7 @@
 #include "common/stun/demux.hpp"
 #include "common/turn/credentials.hpp"
 #include "common/turn/media.hpp"
+#include "common/turn/refusal.hpp"
 #include "common/turn/requests/requests.hpp"
 
 namespace turnpike::turn {
@@ -232,33 +233,11 @@ void Server::on_applied(WorkerIndex worker, std::uint64_t seq, Time now) {
   state_->service.sessions.confirm(worker, seq, now);
 }
 
-void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects) {
-  Service& service = state_->service;
-  if (worker >= service.config.workers) return;
+void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects,
+                        RefusalReason reason) {
+  if (worker >= state_->service.config.workers) return;
   Step step{now, effects};
-  FactLog& log = service.sessions.log(worker);
-  const PendingFact* found = log.find(seq);
-  if (found == nullptr) {
-    ++service.counters.facts_refused_unknown;
-    return;
-  }
-  ++service.counters.facts_refused;
-  const PendingFact fact = *found;
-  WaitingReply* waiting = log.waiting_for(seq);
-  if (waiting != nullptr && !waiting->refused) {
-    waiting->refused = true;
-    const WaitingReply answer = *waiting;
-    service.sessions.undo(worker, answer.facts, step);
-    service.counters.count_error(stun::ErrorCode::kInsufficientCapacity);
-    Response response(service, answer.reply, MessageClass::kError);
-    response.writer().add_error(stun::ErrorCode::kInsufficientCapacity);
-    response.send(effects);
-  }
-  if (fact.kind != FactKind::kRestated) {
-    if (waiting == nullptr) service.sessions.undo(worker, {seq, seq}, step);
-  } else if (waiting == nullptr || fact.object == ObjectKind::kAllocation) {
-    service.sessions.give_up(worker, fact, step);
-  }
+  take_refusal(state_->service, worker, seq, reason, step);
 }
 
 void Server::set_draining(bool draining) { state_->service.draining = draining; }

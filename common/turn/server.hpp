@@ -12,6 +12,7 @@
 #include "common/base/crypto.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/effects.hpp"
+#include "common/turn/refusal_reason.hpp"
 #include "common/turn/server_counters.hpp"
 #include "common/turn/users.hpp"
 
@@ -22,7 +23,7 @@ struct SessionView {
   SlotId allocation;
   FiveTuple five_tuple;
   std::string user;
-  RelayEndpoint relay_v4;  // as advertised
+  RelayEndpoint relay_v4;  // as advertised; of several sessions when peers are multiplexed
   RelayEndpoint relay_v6;
   Time deadline{};
   struct Peer {
@@ -56,9 +57,10 @@ public:
   // reused. Refusals of facts up to `seq` must have been told before: read the worker's applied number first,
   // then take its refusals, then call this.
   void on_applied(WorkerIndex worker, std::uint64_t seq, Time now);
-  // The worker refused fact `seq` (table full, relay socket taken): undo it and answer the waiting request
-  // with 508.
-  void on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects);
+  // The worker refused fact `seq`. An Allocate whose relay port is taken gets another one and its success
+  // once that is applied, up to eight times; every other request is undone and answered with 508.
+  void on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects,
+                  RefusalReason reason = RefusalReason::kTableFull);
 
   // While draining, Allocate gets 403; what exists lives on.
   void set_draining(bool draining);

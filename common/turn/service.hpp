@@ -20,7 +20,7 @@ struct Service {
         crypto(cryptography),
         users(user_keys),
         random(cryptography),
-        own(config.relay_addresses, PortRange{config.min_port, config.max_port}, config.service_endpoints),
+        own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
         nonces(cryptography),
         sessions(config, random, counters),
         reservations(sessions.ports(), random, config.reservation_hold, config.max_reservations),

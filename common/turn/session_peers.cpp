@@ -81,6 +81,7 @@ void Sessions::bind(Allocation& allocation, std::uint16_t number, const PeerEndp
     channel.next = allocation.first_channel;
     allocation.first_channel = index;
     ++allocation.channel_count;
+    share(allocation, channel, index);
   } else {
     fact.before = {owner.channels[index].deadline};
   }
@@ -127,6 +128,7 @@ std::uint32_t Sessions::touch_permission(Allocation& allocation, const IpAddress
     permission.next = allocation.first_permission;
     allocation.first_permission = index;
     ++allocation.permission_count;
+    share(allocation, permission, index);
   }
   Permission& permission = owner.permissions[index];
   fact.before = {permission.deadline};
@@ -197,9 +199,10 @@ void Sessions::remove_channel(Allocation& allocation, std::uint32_t index, Effec
   detach_channel(allocation, index);
 }
 
-// Out of the allocation's list and the wheel; the slot rests until the removal is applied.
+// Out of the allocation's list, the index and the wheel; the slot rests until the removal is applied.
 void Sessions::detach_permission(Allocation& allocation, std::uint32_t index) {
   Worker& owner = worker(allocation);
+  unshare(allocation, owner.permissions[index], index);
   std::uint32_t* link = &allocation.first_permission;
   while (*link != index) link = &owner.permissions[*link].next;
   *link = owner.permissions[index].next;
@@ -211,6 +214,7 @@ void Sessions::detach_permission(Allocation& allocation, std::uint32_t index) {
 
 void Sessions::detach_channel(Allocation& allocation, std::uint32_t index) {
   Worker& owner = worker(allocation);
+  unshare(allocation, owner.channels[index], index);
   std::uint32_t* link = &allocation.first_channel;
   while (*link != index) link = &owner.channels[*link].next;
   *link = owner.channels[index].next;

@@ -14,11 +14,11 @@ std::vector<Family> families_of(const std::vector<RelayAddress>& addresses) {
   return families;
 }
 
-constexpr FlatIndex::Ref reference(SlotId id) {
-  return static_cast<FlatIndex::Ref>(id.worker) << 32 | id.index;
+// A pool of no ports while they are shared.
+PortPool::Range pool_range(const Config& config) {
+  if (config.multiplex_peer) return {1, 0, config.workers, config.port_rest};
+  return {config.min_port, config.max_port, config.workers, config.port_rest};
 }
-constexpr WorkerIndex worker_of(std::uint64_t ref) { return static_cast<WorkerIndex>(ref >> 32); }
-constexpr std::uint32_t index_of(std::uint64_t ref) { return static_cast<std::uint32_t>(ref); }
 
 }  // namespace
 
@@ -26,8 +26,8 @@ Sessions::Sessions(const Config& config, RandomSource& random, ServerCounters& c
     : config_(config),
       counters_(counters),
       seed_(random.value<std::uint64_t>()),
-      ports_(families_of(config.relay_addresses),
-             {config.min_port, config.max_port, config.workers, config.port_rest}, random),
+      ports_(families_of(config.relay_addresses), pool_range(config), random),
+      shared_ports_(families_of(config.relay_addresses), config.shared_ports(), config.port_rest),
       users_(random.value<std::uint64_t>()),
       wheel_(*this) {
   for (WorkerIndex worker = 0; worker < config.workers; ++worker) workers_.emplace_back(config);
@@ -40,16 +40,6 @@ Allocation* Sessions::find(const FiveTuple& client, Step& step) {
   if (ref == FlatIndex::kNone) return nullptr;
   Allocation& allocation = workers_[worker_of(ref)].allocations[index_of(ref)];
   return expire_legs(allocation, step) ? nullptr : &allocation;
-}
-
-Allocation* Sessions::find(const RelayEndpoint& relay, Time now) {
-  const Family family = relay.address.family;
-  const auto ref = by_relay_.find(relay_hash(relay), [&](FlatIndex::Ref candidate) {
-    return workers_[worker_of(candidate)].allocations[index_of(candidate)].leg(family).own == relay;
-  });
-  if (ref == FlatIndex::kNone) return nullptr;
-  Allocation& allocation = workers_[worker_of(ref)].allocations[index_of(ref)];
-  return has_passed(allocation.leg(family).deadline, now) ? nullptr : &allocation;
 }
 
 Allocation* Sessions::find(SlotId id) {
@@ -71,18 +61,49 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
     allocation.has_reservation = true;
     allocation.reservation = *spec.reservation;
   }
-  for (int i = 0; i < 2; ++i) {
-    if (!spec.ports[i]) continue;
-    const RelayPort port = *spec.ports[i];
-    const IpAddress& address = config_.relay_addresses[port.address].own;
-    allocation.legs[i] = {RelayEndpoint({address, 0, port.port}), port, spec.deadline};
-    by_relay_.insert(relay_hash(allocation.legs[i].own), reference(allocation.id));
+  allocation.wish = spec.wish;
+  allocation.keeps_port = spec.keeps_port;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    if (const auto& port = spec.ports[family == Family::kIpv6 ? 1 : 0]) {
+      set_leg(allocation, family, *port, spec.deadline);
+    }
   }
-  by_client_.insert(hash_value(spec.five_tuple, seed_), reference(allocation.id));
+  by_client_.insert(hash_value(spec.five_tuple, seed_), reference(spec.worker, index));
   set_timer(allocation);
   install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
   ++counters_.allocations_created;
   return allocation;
+}
+
+void Sessions::set_leg(Allocation& allocation, Family family, RelayPort port, Time deadline) {
+  RelayLeg& leg = allocation.leg(family);
+  leg = {RelayEndpoint({config_.relay_addresses[port.address].own, 0, port.port}), port, deadline};
+  if (config_.multiplex_peer) return;
+  by_relay_.insert(relay_hash(leg.own), reference(allocation.id.worker, allocation.id.index));
+}
+
+std::optional<RelayPort> Sessions::take_port(Family family, WorkerIndex worker, PortWish wish, Time now) {
+  if (config_.multiplex_peer) return shared_ports_.take(family, worker, now);
+  return ports_.take(family, worker, wish, now);
+}
+
+void Sessions::change_ports(Allocation& allocation, const NewAllocation& spec, Step& step) {
+  RelayLeg old[2];
+  for (int i = 0; i < 2; ++i) {
+    const Family family = i == 0 ? Family::kIpv4 : Family::kIpv6;
+    old[i] = std::exchange(allocation.legs[i], RelayLeg{});
+    if (spec.ports[i]) set_leg(allocation, family, *spec.ports[i], old[i].deadline);
+  }
+  set_timer(allocation);
+  install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
+  for (const RelayLeg& leg : old) retire_leg(allocation, leg);
+}
+
+void Sessions::rest_shared_ports(const Allocation& allocation, Time now) {
+  if (!config_.multiplex_peer) return;
+  for (const RelayLeg& leg : allocation.legs) {
+    if (leg.present()) shared_ports_.rest(leg.port, now);
+  }
 }
 
 void Sessions::refresh(Allocation& allocation, std::span<const Family> families, Time deadline, Step& step) {
@@ -126,17 +147,19 @@ void Sessions::remove(Allocation& allocation, Effects& effects) {
   effects.push(RemoveAllocation{seq, allocation.id});
   while (allocation.first_channel != kNoIndex) detach_channel(allocation, allocation.first_channel);
   while (allocation.first_permission != kNoIndex) detach_permission(allocation, allocation.first_permission);
-  for (RelayLeg& leg : allocation.legs) retire_leg(allocation, leg);
+  for (const RelayLeg& leg : allocation.legs) retire_leg(allocation, leg);
   wheel_.cancel(timer(ObjectKind::kAllocation, allocation.id.worker, allocation.id.index));
-  by_client_.erase(hash_value(allocation.five_tuple, seed_), reference(allocation.id));
+  by_client_.erase(hash_value(allocation.five_tuple, seed_),
+                   reference(allocation.id.worker, allocation.id.index));
   users_.leave(allocation.user);
   owner.allocations.retire(allocation.id.index);
   owner.log.retire(Retired::Kind::kAllocation, allocation.id.index);
 }
 
-void Sessions::retire_leg(Allocation& allocation, RelayLeg& leg) {
+void Sessions::retire_leg(Allocation& allocation, const RelayLeg& leg) {
   if (!leg.present()) return;
-  by_relay_.erase(relay_hash(leg.own), reference(allocation.id));
+  if (config_.multiplex_peer) return shared_ports_.leave(leg.port);  // others stay on it anyway
+  by_relay_.erase(relay_hash(leg.own), reference(allocation.id.worker, allocation.id.index));
   worker(allocation).log.retire(Retired::Kind::kPort, 0, leg.port);
 }
 

@@ -10,6 +10,7 @@
 #include "common/turn/fact_log.hpp"
 #include "common/turn/flat_index.hpp"
 #include "common/turn/server_counters.hpp"
+#include "common/turn/shared_port_pool.hpp"
 #include "common/turn/slot_pool.hpp"
 
 namespace turnpike::turn {
@@ -30,6 +31,16 @@ struct NewAllocation {
   Time deadline{};
   AddressFailure failure;
   std::optional<stun::ReservationToken> reservation;
+  PortWish wish = PortWish::kAny;
+  bool keeps_port = false;  // it comes by a reservation
+};
+
+// Who gets a peer's datagram, and as what; or why nobody does.
+struct Receiver {
+  enum class Miss : std::uint8_t { kNone, kNoRelay, kNoPermission, kAmbiguous };
+  const Allocation* allocation = nullptr;
+  const Channel* channel = nullptr;  // nullptr: a Data indication
+  Miss miss = Miss::kNone;
 };
 
 class Sessions {
@@ -44,7 +55,6 @@ public:
 
   // Allocations. find() removes what has run out on its way; pointers are good until the next removal.
   Allocation* find(const FiveTuple& client, Step& step);
-  Allocation* find(const RelayEndpoint& relay, Time now);
   Allocation* find(SlotId id);
   bool has_room(WorkerIndex worker) const { return workers_[worker].allocations.available() > 0; }
   Allocation& create(const NewAllocation& spec, Step& step);  // has_room() was true
@@ -52,11 +62,23 @@ public:
   void remove_family(Allocation& allocation, Family family,
                      Effects& effects);  // the last one: removes it all
   void remove(Allocation& allocation, Effects& effects);
+  // Relay ports, the shared ones when peers are multiplexed.
+  std::optional<RelayPort> take_port(Family family, WorkerIndex worker, PortWish wish, Time now);
+  // The worker could not have these: other ones instead, told to it as a new allocation. A leg without a port
+  // in `spec` goes.
+  void change_ports(Allocation& allocation, const NewAllocation& spec, Step& step);
+  // Keeps shared ports that the worker could not have from being picked at once; others rest when they are
+  // given up.
+  void rest_shared_ports(const Allocation& allocation, Time now);
 
   // Permissions and channels. The peer is in its inside form, of a family that the allocation has.
   Permission* find_permission(const Allocation& allocation, const IpAddress& peer, Time now);
   Channel* find_channel(const Allocation& allocation, std::uint16_t number, Time now);
   Channel* find_channel(const Allocation& allocation, const PeerEndpoint& peer, Time now);
+  // Whether another allocation on the same shared relay port has a live channel to the peer. Removes what has
+  // run out on its way.
+  bool is_peer_taken(const Allocation& allocation, const PeerEndpoint& peer, Step& step);
+  Receiver find_receiver(const RelayEndpoint& relay, const PeerEndpoint& peer, Time now);
   bool has_room_for_permissions(const Allocation& allocation, std::size_t more);
   bool has_room_for_channel(const Allocation& allocation);
   // Makes or refreshes, and restates the peer's channels; there was room.
@@ -96,16 +118,35 @@ private:
   static TimerRef timer(ObjectKind kind, WorkerIndex worker, std::uint32_t index) {
     return static_cast<TimerRef>(kind) << 48 | static_cast<TimerRef>(worker) << 32 | index;
   }
+  static constexpr FlatIndex::Ref reference(WorkerIndex worker, std::uint32_t index) {
+    return static_cast<FlatIndex::Ref>(worker) << 32 | index;
+  }
+  static constexpr WorkerIndex worker_of(FlatIndex::Ref ref) { return static_cast<WorkerIndex>(ref >> 32); }
+  static constexpr std::uint32_t index_of(FlatIndex::Ref ref) { return static_cast<std::uint32_t>(ref); }
   Worker& worker(const Allocation& allocation) { return workers_[allocation.id.worker]; }
   std::uint64_t relay_hash(const RelayEndpoint& relay) const { return wire::hash_value(relay, seed_); }
+  std::uint64_t peer_hash(const RelayEndpoint& relay, const Endpoint& peer) const {
+    return wire::hash_value(peer, relay_hash(relay));
+  }
 
+  void set_leg(Allocation& allocation, Family family, RelayPort port, Time deadline);
   bool expire_legs(Allocation& allocation, Step& step);  // true: the allocation is gone
   void set_timer(const Allocation& allocation);
-  void retire_leg(Allocation& allocation, RelayLeg& leg);
+  void retire_leg(Allocation& allocation, const RelayLeg& leg);
   void remove_permission(Allocation& allocation, std::uint32_t index, Effects& effects);
   void remove_channel(Allocation& allocation, std::uint32_t index, Effects& effects);
   void detach_permission(Allocation& allocation, std::uint32_t index);
   void detach_channel(Allocation& allocation, std::uint32_t index);
+  // What a shared relay port needs to know of its allocations' peers; nothing in the other mode.
+  void share(const Allocation& allocation, const Channel& channel, std::uint32_t index);
+  void unshare(const Allocation& allocation, const Channel& channel, std::uint32_t index);
+  void share(const Allocation& allocation, Permission& permission, std::uint32_t index);
+  void unshare(const Allocation& allocation, const Permission& permission, std::uint32_t index);
+  FlatIndex::Ref find_shared_channel(const RelayEndpoint& relay, const PeerEndpoint& peer) const;
+  FlatIndex::Ref find_shared_permission(const RelayEndpoint& relay, const IpAddress& peer) const;
+  Receiver find_own_receiver(const RelayEndpoint& relay, const PeerEndpoint& peer, Time now);
+  Receiver find_shared_receiver(const RelayEndpoint& relay, const PeerEndpoint& peer, Time now);
+  Receiver::Miss miss_at(const RelayEndpoint& relay) const;
   void expire_one(TimerRef ref, Step& step);
   void undo_one(WorkerIndex worker, const PendingFact& fact, Step& step);
   void undo_allocation(Allocation& allocation, const PendingFact& fact, Step& step);
@@ -124,10 +165,13 @@ private:
   ServerCounters& counters_;
   std::uint64_t seed_;
   PortPool ports_;
+  SharedPortPool shared_ports_;
   UserTable users_;
   std::deque<Worker> workers_;  // never moved
   FlatIndex by_client_;
-  FlatIndex by_relay_;
+  FlatIndex by_relay_;            // while every relayed address has one allocation
+  FlatIndex shared_channels_;     // by relayed address and peer, while they have several
+  FlatIndex shared_permissions_;  // by relayed address and the peer's address: the first of the sharers
   TimerWheel<Sessions> wheel_;
 };
 

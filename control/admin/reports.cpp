@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// status, sessions and drops from the server, the region and the link.
+// status, sessions, drops and io from the server, the region and the link.
 #include "control/admin/reports.hpp"
 
 #include "common/config/options.hpp"
@@ -124,12 +124,34 @@ Json report_session(const ReportSources& sources, const turn::SessionView& sessi
       {"peers", std::move(peers)}};
 }
 
+// One entry for each line of a counter table: name, meaning, sum, and what each worker counted.
+template <typename Counters, typename Count>
+Json per_worker(const ReportSources& sources, const Counters& table, const char* title, Count&& count) {
+  Json entries = Json::array();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::uint64_t total = 0;
+    Json workers = Json::object();
+    for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
+      const std::uint64_t value = count(sources.attachment.region().worker(worker), i);
+      workers[worker_name(sources, worker)] = value;
+      total += value;
+    }
+    entries.push_back({{title, std::string(table[i].name)},
+                       {"text", std::string(table[i].text)},
+                       {"total", total},
+                       {"workers", std::move(workers)}});
+  }
+  return entries;
+}
+
 Json answer_verb(const ReportSources& sources, Time now, const Json& request) {
   const std::string verb = request.value("verb", std::string());
   if (verb == "status") return report_status(sources, now);
   if (verb == "sessions") return report_sessions(sources, now, request.value("limit", std::size_t{0}));
   if (verb == "drops") return report_drops(sources);
-  return {{"ok", false}, {"error", "unknown verb \"" + verb + "\"; there are status, sessions and drops"}};
+  if (verb == "io") return report_io(sources);
+  return {{"ok", false},
+          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops and io"}};
 }
 
 }  // namespace
@@ -165,7 +187,8 @@ Json report_status(const ReportSources& sources, Time now) {
           {"users", sources.options.users.size()},
           {"listening", std::move(listening)},
           {"relay", std::move(relays)},
-          {"relay_ports", {{"min", sources.options.turn.min_port}, {"max", sources.options.turn.max_port}}},
+          {"relay_ports",
+           {{"min", sources.engine.relay_ports().first}, {"max", sources.engine.relay_ports().last}}},
           {"sessions", sources.engine.server().allocation_count()},
           {"session_capacity",
            std::uint64_t{sources.attachment.region().capacity().allocations} * sources.attachment.workers()},
@@ -186,24 +209,24 @@ Json report_sessions(const ReportSources& sources, Time now, std::size_t limit) 
 }
 
 Json report_drops(const ReportSources& sources) {
-  Json drops = Json::array();
-  for (std::size_t i = 0; i < shm::kDropReasons; ++i) {
-    std::uint64_t total = 0;
-    Json workers = Json::object();
-    for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
-      const std::uint64_t count = load(sources.attachment.region().worker(worker).counts.drops[i]);
-      workers[worker_name(sources, worker)] = count;
-      total += count;
-    }
-    drops.push_back({{"reason", std::string(shm::kDropReasonTable[i].name)},
-                     {"text", std::string(shm::kDropReasonTable[i].text)},
-                     {"total", total},
-                     {"workers", std::move(workers)}});
-  }
+  Json drops =
+      per_worker(sources, shm::kDropReasonTable, "reason",
+                 [](const shm::WorkerBlock& block, std::size_t i) { return load(block.counts.drops[i]); });
   // Those that happened come first, the most frequent one on top.
   std::stable_sort(drops.begin(), drops.end(),
                    [](const Json& a, const Json& b) { return a["total"] > b["total"]; });
   return {{"ok", true}, {"drops", std::move(drops)}};
+}
+
+Json report_io(const ReportSources& sources) {
+  Json counters =
+      per_worker(sources, shm::kCounterTable, "counter",
+                 [](const shm::WorkerBlock& block, std::size_t i) { return load(block.counts.counters[i]); });
+  Json io = Json::array();
+  for (Json& counter : counters) {
+    if (counter["counter"].get_ref<const std::string&>().starts_with("io_")) io.push_back(std::move(counter));
+  }
+  return {{"ok", true}, {"io", std::move(io)}};
 }
 
 std::string answer_request(const ReportSources& sources, Time now, std::string_view line) {

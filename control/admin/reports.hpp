@@ -24,6 +24,8 @@ Json report_status(const ReportSources& sources, Time now);
 // At most `limit` sessions, 0 for all; "total" counts all of them.
 Json report_sessions(const ReportSources& sources, Time now, std::size_t limit);
 Json report_drops(const ReportSources& sources);
+// Occupancy of the socket calls.
+Json report_io(const ReportSources& sources);
 
 // Answers one request line, {"verb": ...}. Anything else gets {"ok": false, "error": ...}.
 std::string answer_request(const ReportSources& sources, Time now, std::string_view line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Text of status, sessions and drops.
+// Text of status, sessions, drops and io.
 #include "control/ctl/format.hpp"
 
 #include <algorithm>
@@ -84,6 +84,43 @@ std::string counters_table(const char* title, const Json& counters) {
     any = true;
   }
   return any ? "\n" + table.text() : std::string();
+}
+
+// Counters by worker, with their meaning; those that are zero only with `all`.
+std::string counts_table(const char* title, const char* name, const Json& counts, bool all) {
+  std::vector<Table::Column> columns{{title}, {"TOTAL", true}};
+  if (!counts.empty()) {
+    for (const auto& [worker, count] : counts.front().at("workers").items())
+      columns.push_back({worker, true});
+  }
+  columns.push_back({"MEANING"});
+  Table table(std::move(columns));
+  bool any = false;
+  for (const Json& entry : counts) {
+    if (!all && entry.at("total") == 0) continue;
+    std::vector<std::string> row{text_of(entry.at(name)), text_of(entry.at("total"))};
+    for (const auto& [worker, count] : entry.at("workers").items()) row.push_back(text_of(count));
+    row.push_back(text_of(entry.at("text")));
+    table.add(std::move(row));
+    any = true;
+  }
+  return any ? table.text() : std::string();
+}
+
+std::uint64_t total_of(const Json& counts, const std::string& counter) {
+  for (const Json& entry : counts) {
+    if (entry.at("counter") == counter) return entry.at("total").get<std::uint64_t>();
+  }
+  return 0;
+}
+
+std::string ratio_line(const char* title, const Json& counts, const char* above, const char* below) {
+  const std::uint64_t divisor = total_of(counts, below);
+  char line[80];
+  std::snprintf(
+      line, sizeof line, "%-28s %.2f\n", title,
+      divisor == 0 ? 0.0 : static_cast<double>(total_of(counts, above)) / static_cast<double>(divisor));
+  return line;
 }
 
 }  // namespace
@@ -175,23 +212,17 @@ std::string format_sessions(const Json& answer) {
 }
 
 std::string format_drops(const Json& answer, bool all) {
-  const Json& drops = answer.at("drops");
-  std::vector<Table::Column> columns{{"REASON"}, {"TOTAL", true}};
-  if (!drops.empty()) {
-    for (const auto& [worker, count] : drops.front().at("workers").items()) columns.push_back({worker, true});
-  }
-  columns.push_back({"MEANING"});
-  Table table(std::move(columns));
-  bool any = false;
-  for (const Json& drop : drops) {
-    if (!all && drop.at("total") == 0) continue;
-    std::vector<std::string> row{text_of(drop.at("reason")), text_of(drop.at("total"))};
-    for (const auto& [worker, count] : drop.at("workers").items()) row.push_back(text_of(count));
-    row.push_back(text_of(drop.at("text")));
-    table.add(std::move(row));
-    any = true;
-  }
-  return any ? table.text() : "no packet was dropped\n";
+  const std::string text = counts_table("REASON", "reason", answer.at("drops"), all);
+  return text.empty() ? "no packet was dropped\n" : text;
+}
+
+std::string format_io(const Json& answer, bool all) {
+  const Json& io = answer.at("io");
+  const std::string text = counts_table("COUNTER", "counter", io, all);
+  if (total_of(io, "io_polls") == 0) return text + "no port of this instance is a kernel socket\n";
+  return text + "\n" + ratio_line("datagrams per receive call", io, "io_rx_datagrams", "io_rx_calls") +
+         ratio_line("datagrams per send call", io, "io_tx_datagrams", "io_tx_calls") +
+         ratio_line("datagrams per message sent", io, "io_tx_datagrams", "io_tx_messages");
 }
 
 }  // namespace turnpike::ctl

@@ -33,5 +33,6 @@ std::string format_duration(std::int64_t seconds);
 std::string format_status(const Json& answer);
 std::string format_sessions(const Json& answer);
 std::string format_drops(const Json& answer, bool all);
+std::string format_io(const Json& answer, bool all);
 
 }  // namespace turnpike::ctl

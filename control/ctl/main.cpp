@@ -2,9 +2,12 @@
 // turnpikectl: asks a running turnpike-control. Exit codes: 0 fine, 1 no answer or a refusal, 2 wrong usage.
 #include <getopt.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "common/config/instance.hpp"
 #include "control/ctl/client.hpp"
@@ -20,10 +23,11 @@ constexpr const char* kUsage =
     "  status      programs, ports, workers with their rates, counters, errors\n"
     "  sessions    allocations with their live packets and bytes, both directions\n"
     "  drops       packets that ended here, by reason\n"
+    "  io          how full the receive and send calls of socket ports are\n"
     "\n"
     "  --json             the answer as JSON\n"
     "  --limit N          sessions: show at most N (default 1000, 0: all)\n"
-    "  --all              drops: show reasons that never happened too\n"
+    "  --all              drops, io: show what never happened too\n"
     "  --instance NAME    which pair of programs (default: that of this network namespace)\n"
     "  --runtime-dir DIR  where their sockets live (default: as turnpike-control)\n"
     "  -h, --help, --version\n";
@@ -59,6 +63,8 @@ int run(const Call& call) {
       text = turnpike::ctl::format_status(answer);
     } else if (call.verb == "sessions") {
       text = turnpike::ctl::format_sessions(answer);
+    } else if (call.verb == "io") {
+      text = turnpike::ctl::format_io(answer, call.all);
     } else {
       text = turnpike::ctl::format_drops(answer, call.all);
     }
@@ -113,10 +119,11 @@ int main(int argc, char** argv) {
         return fail(2, "see turnpikectl --help");
     }
   }
-  if (optind + 1 != argc) return fail(2, "give one verb: status, sessions or drops; see turnpikectl --help");
+  constexpr std::array<std::string_view, 4> kVerbs{"status", "sessions", "drops", "io"};
+  constexpr const char* kWanted = "give one verb: status, sessions, drops or io; see turnpikectl --help";
+  if (optind + 1 != argc) return fail(2, kWanted);
   call.verb = argv[optind];
-  if (call.verb != "status" && call.verb != "sessions" && call.verb != "drops") {
-    return fail(2, "unknown verb " + call.verb + "; give status, sessions or drops");
-  }
+  if (std::find(kVerbs.begin(), kVerbs.end(), call.verb) == kVerbs.end())
+    return fail(2, "unknown verb " + call.verb + "; " + kWanted);
   return run(call);
 }

@@ -40,10 +40,12 @@ Result<std::optional<Attachment>> Attachment::open(const std::string& path, seco
       UniqueFd connection(handover->connection);
       UniqueFd wake_main(handover->descriptors.wake_main);
       UniqueFd wake_control(handover->descriptors.wake_control);
+      UniqueFd wake_workers(handover->descriptors.wake_workers);
       auto region = shm::Region::attach(handover->descriptors.region);
       if (!region) return Error{region.error()};
       return std::optional(Attachment(std::move(*region), std::move(connection), std::move(wake_main),
-                                      std::move(wake_control), handover->dataplane_pid));
+                                      std::move(wake_control), std::move(wake_workers),
+                                      handover->dataplane_pid));
     }
     // Only an absent dataplane is waited for; a refusal stays one.
     const bool absent = handover.error().starts_with("no dataplane");

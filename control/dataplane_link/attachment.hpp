@@ -27,6 +27,7 @@ public:
   int connection() const { return connection_.get(); }  // readable: the dataplane is gone
   int wake_main() const { return wake_main_.get(); }
   int wake_control() const { return wake_control_.get(); }
+  int wake_workers() const { return wake_workers_.get(); }
   std::uint32_t dataplane_pid() const { return pid_; }
   std::string dataplane_version() const;
   WorkerIndex workers() const { return static_cast<WorkerIndex>(region_.capacity().workers); }
@@ -36,11 +37,12 @@ public:
 
 private:
   Attachment(shm::Region region, UniqueFd connection, UniqueFd wake_main, UniqueFd wake_control,
-             std::uint32_t pid)
+             UniqueFd wake_workers, std::uint32_t pid)
       : region_(std::move(region)),
         connection_(std::move(connection)),
         wake_main_(std::move(wake_main)),
         wake_control_(std::move(wake_control)),
+        wake_workers_(std::move(wake_workers)),
         pid_(pid),
         port_count_(std::min(region_.header().port_count, shm::kMaxPorts)) {}
 
@@ -48,6 +50,7 @@ private:
   UniqueFd connection_;
   UniqueFd wake_main_;
   UniqueFd wake_control_;
+  UniqueFd wake_workers_;
   std::uint32_t pid_ = 0;
   std::uint32_t port_count_ = 0;  // as read once: the other process cannot change it later
 };

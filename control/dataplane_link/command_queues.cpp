@@ -9,10 +9,11 @@
 
 namespace turnpike::control {
 
-CommandQueues::CommandQueues(const shm::Region& region, int wake_main)
+CommandQueues::CommandQueues(const shm::Region& region, int wake_main, int wake_workers)
     : cell_count_(region.capacity().command_cells),
-      main_asleep_(region.header().main_asleep),
-      wake_main_(wake_main) {
+      region_(region),
+      wake_main_(wake_main),
+      wake_workers_(wake_workers) {
   queues_.resize(region.capacity().workers + 1);
   for (WorkerIndex i = 0; i < queues_.size(); ++i) queues_[i].ring = shm::Producer(region.command_ring(i));
 }
@@ -45,13 +46,19 @@ bool CommandQueues::put(WorkerIndex queue, shm::Command kind, std::uint64_t seq,
 }
 
 void CommandQueues::wake(WorkerIndex queue) {
-  if (queue != main()) return;  // workers look at their rings by themselves
   // The counterpart of the sleeper's fence: see RegionHeader.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (main_asleep_.load(std::memory_order_relaxed) == 0 || main_asleep_.exchange(0) == 0) return;
+  int fd = wake_workers_;
+  if (queue == main()) {
+    std::atomic<std::uint32_t>& asleep = region_.header().main_asleep;
+    if (asleep.load(std::memory_order_relaxed) == 0 || asleep.exchange(0) == 0) return;
+    fd = wake_main_;
+  } else if (region_.worker(queue).asleep.load(std::memory_order_relaxed) == 0) {
+    return;  // it looks at its ring by itself
+  }
   const std::uint64_t one = 1;
   // A full eventfd counter wakes as well, so the result does not matter.
-  [[maybe_unused]] const ssize_t written = write(wake_main_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof one);
 }
 
 bool CommandQueues::flush() {

@@ -18,7 +18,7 @@ public:
   // Answers beyond this are dropped and counted: clients repeat requests.
   static constexpr std::size_t kMaxWithDatagrams = 8192;
 
-  CommandQueues(const shm::Region& region, int wake_main);
+  CommandQueues(const shm::Region& region, int wake_main, int wake_workers);
 
   std::size_t count() const { return queues_.size(); }
   WorkerIndex main() const { return static_cast<WorkerIndex>(queues_.size() - 1); }
@@ -62,8 +62,9 @@ private:
 
   std::vector<Queue> queues_;
   std::uint32_t cell_count_;
-  std::atomic<std::uint32_t>& main_asleep_;
+  const shm::Region& region_;
   int wake_main_;
+  int wake_workers_;
   std::uint64_t dropped_datagrams_ = 0;
 };
 

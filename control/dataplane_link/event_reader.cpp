@@ -24,6 +24,21 @@ std::optional<Endpoint> canonical(const Endpoint& endpoint) {
   return std::nullopt;
 }
 
+// A reason that this release does not know is as good as the worst known one.
+turn::RefusalReason reason_of(shm::Refusal refusal) {
+  switch (refusal) {
+    case shm::Refusal::kTableFull:
+      return turn::RefusalReason::kTableFull;
+    case shm::Refusal::kPortTaken:
+      return turn::RefusalReason::kPortTaken;
+    case shm::Refusal::kNoDescriptor:
+      return turn::RefusalReason::kNoDescriptor;
+    case shm::Refusal::kInvalid:
+      break;
+  }
+  return turn::RefusalReason::kInvalid;
+}
+
 }  // namespace
 
 EventReader::EventReader(const shm::Region& region, std::vector<wire::ServerEndpoint> listeners,
@@ -88,9 +103,7 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
       return is_worker && dispatch_request(index, handler);
     case shm::Event::kFactRefused:
       if (!is_worker || header.body_size != sizeof(shm::FactRefused) || header.seq == 0) return false;
-      ++counters_.refusals;
-      handler.on_refused(index, header.seq);
-      return true;
+      return dispatch_refusal(index, handler);
     case shm::Event::kPortChanged:
       if (is_worker || header.body_size != 0) return false;
       handler.on_port_changed();
@@ -100,6 +113,14 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
       break;
   }
   return false;
+}
+
+bool EventReader::dispatch_refusal(WorkerIndex worker, EventHandler& handler) {
+  shm::FactRefused refused;
+  std::memcpy(&refused, message_->body().data(), sizeof refused);
+  ++counters_.refusals;
+  handler.on_refused(worker, message_->header.seq, reason_of(refused.reason));
+  return true;
 }
 
 bool EventReader::dispatch_request(WorkerIndex worker, EventHandler& handler) {

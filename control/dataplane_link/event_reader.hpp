@@ -9,6 +9,7 @@
 
 #include "common/shm/region.hpp"
 #include "common/turn/effects.hpp"
+#include "common/turn/refusal_reason.hpp"
 
 namespace turnpike::control {
 
@@ -17,7 +18,7 @@ public:
   virtual ~EventHandler() = default;
   virtual void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                           Bytes message) = 0;
-  virtual void on_refused(WorkerIndex worker, std::uint64_t seq) = 0;
+  virtual void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) = 0;
   virtual void on_applied(WorkerIndex worker, std::uint64_t seq) = 0;
   virtual void on_port_changed() = 0;
 };
@@ -58,6 +59,7 @@ private:
   void note_applied(Ring& ring, WorkerIndex worker);
   void pass_on_applied(Ring& ring, WorkerIndex worker, bool empty, EventHandler& handler);
   bool dispatch(WorkerIndex ring, EventHandler& handler);
+  bool dispatch_refusal(WorkerIndex worker, EventHandler& handler);
   bool dispatch_request(WorkerIndex worker, EventHandler& handler);
 
   const shm::Region& region_;

@@ -146,7 +146,7 @@ std::optional<InterfaceAddress> parse_address(const nlmsghdr* message) {
   });
   if (!local) local = address;
   if (!local) return std::nullopt;
-  return InterfaceAddress{body->ifa_index, *local, body->ifa_prefixlen, body->ifa_scope >= RT_SCOPE_LINK};
+  return InterfaceAddress{body->ifa_index, *local, body->ifa_prefixlen, body->ifa_scope == RT_SCOPE_LINK};
 }
 
 std::optional<NeighbourRecord> parse_neighbour(const nlmsghdr* message) {

@@ -56,12 +56,13 @@ Status NextHops::set_static(std::vector<StaticNextHop> hops, const std::vector<P
 
 void NextHops::set_ports(std::vector<PortInfo> ports) {
   ports_ = std::move(ports);
+  kernel_sockets_ = !ports_.empty() && ports_.front().kind == shm::PortKind::kSocket;
   refresh();
 }
 
 std::uint16_t NextHops::resolve(const IpAddress& destination, const IpAddress& source,
                                 const shm::LinkPath* arrival) {
-  if (local_.contains(destination)) return shm::kNoNextHop;
+  if (!kernel_sockets_ && local_.contains(destination)) return shm::kNoNextHop;
   const auto key = find_key(destination, source, arrival);
   if (!key) {
     ++counters_.no_route;
@@ -75,6 +76,7 @@ std::uint16_t NextHops::resolve(const IpAddress& destination, const IpAddress& s
 
 std::optional<NextHops::Key> NextHops::find_key(const IpAddress& destination, const IpAddress& source,
                                                 const shm::LinkPath* arrival) {
+  if (kernel_sockets_) return Key{};  // one way for all: the kernel routes
   for (const Static& entry : static_) {
     if (!entry.hop.range.contains(destination)) continue;
     Key key;

@@ -99,6 +99,7 @@ private:
   std::unordered_set<IpAddress> local_;
   std::vector<Static> static_;  // longest prefix first
   std::vector<PortInfo> ports_;
+  bool kernel_sockets_ = false;
   std::vector<Entry> entries_;
   std::vector<std::uint16_t> free_;
   std::unordered_map<Key, std::uint16_t, KeyHash> by_key_;

@@ -4,6 +4,13 @@
 
 namespace turnpike::control {
 
+std::optional<wire::Endpoint> socket_listener(const PortInfo& port) {
+  constexpr std::string_view kPrefix = "socket:";
+  const std::string_view name = port.name;
+  if (port.kind != shm::PortKind::kSocket || !name.starts_with(kPrefix)) return std::nullopt;
+  return wire::parse_endpoint(name.substr(kPrefix.size(), name.find(',') - kPrefix.size()));
+}
+
 std::optional<PortLocation> locate_netdev(const Network& network, std::span<const PortInfo> ports,
                                           std::uint32_t ifindex) {
   PortLocation location;

@@ -23,6 +23,10 @@ struct PortInfo {
   friend bool operator==(const PortInfo&, const PortInfo&) = default;
 };
 
+// Kernel sockets: where the port listens; 0.0.0.0 and :: mean all addresses of the machine. Nothing for other
+// ports.
+std::optional<wire::Endpoint> socket_listener(const PortInfo& port);
+
 struct PortLocation {
   std::uint16_t port = 0;
   std::uint16_t vlan = 0;        // 0: untagged

@@ -21,15 +21,55 @@ std::string joined(const std::vector<IpAddress>& addresses) {
   return text.empty() ? "none" : text;
 }
 
+bool unspecified(const IpAddress& address) {
+  return std::all_of(address.bytes.begin(), address.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool loopback(const IpAddress& address) {
+  if (address.is_v4()) return address.bytes[0] == 127;
+  return address == wire::parse_address("::1");
+}
+
+// Whether a socket port listens on an address of the machine.
+bool listens_on(std::span<const PortInfo> ports, const IpAddress& address) {
+  return std::any_of(ports.begin(), ports.end(), [&](const PortInfo& port) {
+    const auto listener = socket_listener(port);
+    return listener && (listener->address == address ||
+                        (listener->address.family == address.family && unspecified(listener->address)));
+  });
+}
+
 std::vector<IpAddress> carried_by_ports(std::span<const PortInfo> ports, const Network& network) {
   std::vector<IpAddress> carried;
   for (const InterfaceAddress& entry : network.addresses()) {
     if (!entry.link_local && !contains(carried, entry.address) &&
-        locate_netdev(network, ports, entry.ifindex)) {
+        (locate_netdev(network, ports, entry.ifindex) || listens_on(ports, entry.address))) {
       carried.push_back(entry.address);
     }
   }
+  // The first one is what "ready:" shows.
+  std::stable_partition(carried.begin(), carried.end(), [](const IpAddress& a) { return !loopback(a); });
   return carried;
+}
+
+// What relay sockets can be bound to. Loopback last: peers elsewhere cannot reach it.
+std::vector<IpAddress> machine_addresses(const Network& network) {
+  std::vector<IpAddress> found;
+  for (const InterfaceAddress& entry : network.addresses()) {
+    if (!entry.link_local && !contains(found, entry.address)) found.push_back(entry.address);
+  }
+  return found;
+}
+
+// Relay addresses that nobody named: loopback only where a family has nothing else.
+std::vector<IpAddress> without_needless_loopback(std::vector<IpAddress> addresses) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const bool others = std::any_of(addresses.begin(), addresses.end(), [&](const IpAddress& address) {
+      return address.family == family && !loopback(address);
+    });
+    if (others) std::erase_if(addresses, [&](auto& a) { return a.family == family && loopback(a); });
+  }
+  return addresses;
 }
 
 Result<std::vector<IpAddress>> choose(const char* option, const std::vector<IpAddress>& given,
@@ -41,8 +81,9 @@ Result<std::vector<IpAddress>> choose(const char* option, const std::vector<IpAd
   }
   if (given.empty()) return carried;
   // A port without netdev has no addresses that anybody could look up: what is said of it must be believed.
-  const bool believed =
-      std::any_of(ports.begin(), ports.end(), [](const PortInfo& port) { return port.ifindex == 0; });
+  const bool believed = std::any_of(ports.begin(), ports.end(), [](const PortInfo& port) {
+    return port.ifindex == 0 && port.kind != shm::PortKind::kSocket;
+  });
   for (const IpAddress& address : given) {
     if (!believed && !contains(carried, address)) {
       return Error{std::string(option) + "=" + wire::to_string(address) +
@@ -80,14 +121,18 @@ Result<std::vector<turn::RelayAddress>> advertise(const std::vector<IpAddress>& 
 }
 
 Status check_ranges(const ControlOptions& options, const ServedAddresses& served) {
+  const PortRange range = options.turn.relay_ports();
+  if (range.empty()) {
+    return Error{
+        "multiplex-peer-port=" + std::to_string(options.turn.multiplex_peer_port) +
+        ": two ports for each of the workers' shared ports do not fit below 65536; choose a smaller one"};
+  }
   for (const turn::RelayAddress& relay : served.relays) {
-    const bool inside =
-        options.listening_port >= options.turn.min_port && options.listening_port <= options.turn.max_port;
-    if (inside && contains(served.listening, relay.own)) {
+    if (range.contains(options.listening_port) && contains(served.listening, relay.own)) {
       return Error{"listening-port=" + std::to_string(options.listening_port) + " lies in the relay range " +
-                   std::to_string(options.turn.min_port) + "-" + std::to_string(options.turn.max_port) +
-                   " of " + wire::to_string(relay.own) +
-                   "; move one of them (listening-port, min-port, max-port)"};
+                   std::to_string(range.first) + "-" + std::to_string(range.last) + " of " +
+                   wire::to_string(relay.own) + "; move one of them (listening-port, " +
+                   (options.turn.multiplex_peer ? "multiplex-peer-port)" : "min-port, max-port)")};
     }
   }
   return Unit{};
@@ -100,20 +145,25 @@ Result<ServedAddresses> choose_addresses(const ControlOptions& options, std::spa
   const std::vector<IpAddress> carried = carried_by_ports(ports, network);
   auto listening = choose("listening-ip", options.listening_ips, ports, carried);
   if (!listening) return Error{listening.error()};
-  auto relays = choose("relay-ip", options.relay_ips, ports, carried);
+  const bool sockets = !ports.empty() && ports.front().kind == shm::PortKind::kSocket;
+  const auto relay_choice = !sockets                    ? carried
+                            : options.relay_ips.empty() ? without_needless_loopback(carried)
+                                                        : machine_addresses(network);
+  auto relays = choose("relay-ip", options.relay_ips, ports, relay_choice);
   if (!relays) return Error{relays.error()};
   auto advertised = advertise(*relays, options.external_ips);
   if (!advertised) return Error{advertised.error()};
-  ServedAddresses served{std::move(*listening), std::move(*advertised)};
+  ServedAddresses served{std::move(*listening), std::move(*advertised), sockets};
   if (auto checked = check_ranges(options, served); !checked) return Error{checked.error()};
-  if (served.facts(options).size() > shm::kMaxLocalAddresses) {
+  if (served.facts(options, options.turn.relay_ports()).size() > shm::kMaxLocalAddresses) {
     return Error{"listening-ip, relay-ip: more than " + std::to_string(shm::kMaxLocalAddresses) +
                  " addresses; give fewer"};
   }
   return served;
 }
 
-std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& options) const {
+std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& options,
+                                                      const PortRange& relay_ports) const {
   std::vector<shm::LocalAddress> facts;
   const auto fact_of = [&](const IpAddress& address) -> shm::LocalAddress& {
     for (shm::LocalAddress& fact : facts) {
@@ -127,9 +177,14 @@ std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& opti
   for (const IpAddress& address : listening) fact_of(address).listener_port = options.listening_port;
   for (const turn::RelayAddress& relay : relays) {
     shm::LocalAddress& fact = fact_of(relay.own);
-    fact.relay_min = options.turn.min_port;
-    fact.relay_max = options.turn.max_port;
+    fact.relay_min = relay_ports.first;
+    fact.relay_max = relay_ports.last;
     if (relay.advertised != relay.own) fact.advertised = relay.advertised;
+  }
+  if (!kernel_sockets) return facts;
+  for (shm::LocalAddress& fact : facts) {
+    const bool allowed = options.turn.policy.judge(fact.address) == turn::PolicyVerdict::kAllowed;
+    fact.local_peers = allowed ? 1 : 0;
   }
   return facts;
 }

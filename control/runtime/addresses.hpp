@@ -17,9 +17,10 @@ namespace turnpike::control {
 struct ServedAddresses {
   std::vector<wire::IpAddress> listening;
   std::vector<turn::RelayAddress> relays;
+  bool kernel_sockets = false;
 
   // One fact for each distinct address, index by position.
-  std::vector<shm::LocalAddress> facts(const ControlOptions& options) const;
+  std::vector<shm::LocalAddress> facts(const ControlOptions& options, const PortRange& relay_ports) const;
   // Where peers must never be: the listening endpoints, also in the form that external-ip gives them.
   std::vector<wire::ServerEndpoint> service_endpoints(const ControlOptions& options) const;
 };

@@ -57,19 +57,35 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
 
 Status App::prepare() {
   const auto ports = attachment_.ports();
+  options_.turn.workers = attachment_.workers();
+  const auto listener = ports.empty() ? std::nullopt : socket_listener(ports.front());
+  if (listener) {
+    if (options_.listening_port != listener->port && options_.listening_port_given) {
+      return Error{"listening-port=" + std::to_string(options_.listening_port) +
+                   ": port=" + ports.front().name + " says " + std::to_string(listener->port) +
+                   "; leave listening-port out"};
+    }
+    options_.listening_port = listener->port;
+  }
   auto served = choose_addresses(options_, ports, network_);
   if (!served) return Error{served.error()};
+  // Where the dataplane has the sockets, nothing needs to be held or reserved for it.
+  if (listener) return make_engine(std::move(*served));
   auto held = hold_endpoints(served->service_endpoints(options_));
   if (!held) return Error{held.error()};
   held_endpoints_ = std::move(*held);
   const bool shares_addresses = std::any_of(
       ports.begin(), ports.end(), [](const PortInfo& port) { return port.kind == shm::PortKind::kXdp; });
   if (shares_addresses) {
-    const auto reserved = reserve_ports({options_.turn.min_port, options_.turn.max_port});
+    const auto reserved = reserve_ports(options_.turn.relay_ports());
     if (!reserved) return Error{reserved.error()};
     if (!reserved->empty()) spdlog::info("{}", *reserved);
   }
-  engine_.emplace(options_, crypto_, attachment_, network_, std::move(*served));
+  return make_engine(std::move(*served));
+}
+
+Status App::make_engine(ServedAddresses served) {
+  engine_.emplace(options_, crypto_, attachment_, network_, std::move(served));
   return engine_->set_static_next_hops();
 }
 
@@ -107,8 +123,8 @@ void App::log_start() const {
   for (const turn::RelayAddress& relay : engine_->served().relays) {
     const std::string external =
         relay.advertised == relay.own ? "" : ", external " + wire::to_string(relay.advertised);
-    spdlog::info("relaying on {} ports {}-{}{}", wire::to_string(relay.own), options_.turn.min_port,
-                 options_.turn.max_port, external);
+    spdlog::info("relaying on {} ports {}-{}{}", wire::to_string(relay.own), engine_->relay_ports().first,
+                 engine_->relay_ports().last, external);
   }
   spdlog::info("attached to dataplane {} with {} worker(s), {} user(s)", attachment_.dataplane_pid(),
                attachment_.workers(), options_.users.size());
@@ -174,6 +190,7 @@ void App::tick() {
   const Time now = monotonic_now();
   engine_->tick(now);
   statistics_.tick(now);
+  if (options_.udp_recvmmsg_log) statistics_.log_io(now);
   if (network_.probes_refused() && !std::exchange(probes_warned_, true)) {
     spdlog::warn(
         "no right to resolve neighbours (CAP_NET_ADMIN): the first packets to a new neighbour may be lost; "

@@ -33,6 +33,7 @@ private:
   App(ControlOptions options, Attachment attachment, KernelNetwork network);
 
   Status prepare();  // addresses, reserved ports, engine
+  Status make_engine(ServedAddresses served);
   Status announce();
   void watch();
   void watch_wake_ups();

@@ -23,6 +23,7 @@ turn::Config server_config(const ControlOptions& options, const shm::Capacity& c
   config.max_permissions = capacity.permissions;
   config.max_channels = capacity.channels;
   config.relay_addresses = served.relays;
+  config.local_peers = served.kernel_sockets;
   config.service_endpoints = served.service_endpoints(options);
   return config;
 }
@@ -42,9 +43,10 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
     : options_(options),
       attachment_(attachment),
       served_(std::move(served)),
+      relay_ports_(server_config(options, attachment.region().capacity(), served_).relay_ports()),
       ports_(attachment.ports()),
       next_hops_(network),
-      queues_(attachment.region(), attachment.wake_main()),
+      queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
       writer_(attachment.region().capacity(), queues_, next_hops_),
       reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
       server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
@@ -58,7 +60,7 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
 Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.next_hops, ports_); }
 
 void Engine::announce() {
-  const auto facts = served_.facts(options_);
+  const auto facts = served_.facts(options_, relay_ports_);
   for (WorkerIndex queue = 0; queue < queues_.count(); ++queue) {
     queues_.push(queue, shm::Command::kReset, 0, Bytes());
     for (const shm::LocalAddress& fact : facts) queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
@@ -118,10 +120,10 @@ void Engine::on_request(WorkerIndex worker, const turn::FiveTuple& from, const s
   write_effects(&origin);
 }
 
-void Engine::on_refused(WorkerIndex worker, std::uint64_t seq) {
+void Engine::on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) {
   if (seq > writer_.last_seq(worker)) return;
   effects_.clear();
-  server_.on_refused(worker, seq, now_, effects_);
+  server_.on_refused(worker, seq, now_, effects_, reason);
   write_effects(nullptr);
 }
 

@@ -40,6 +40,7 @@ public:
 
   const turn::Server& server() const { return server_; }
   const ServedAddresses& served() const { return served_; }
+  const PortRange& relay_ports() const { return relay_ports_; }
   const std::vector<PortInfo>& ports() const { return ports_; }
   const CommandQueues& queues() const { return queues_; }
   const EventReader& reader() const { return reader_; }
@@ -49,7 +50,7 @@ public:
 private:
   void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                   Bytes message) override;
-  void on_refused(WorkerIndex worker, std::uint64_t seq) override;
+  void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) override;
   void on_applied(WorkerIndex worker, std::uint64_t seq) override;
   void on_port_changed() override;
   void write_effects(const RequestOrigin* origin);
@@ -58,6 +59,7 @@ private:
   const ControlOptions& options_;
   const Attachment& attachment_;
   ServedAddresses served_;
+  PortRange relay_ports_;
   std::vector<PortInfo> ports_;
   NextHops next_hops_;
   CommandQueues queues_;

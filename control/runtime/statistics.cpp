@@ -7,6 +7,8 @@
 namespace turnpike::control {
 namespace {
 
+constexpr Time kIoInterval = std::chrono::seconds(10);
+
 constexpr Time kRepeatInterval = std::chrono::seconds(60);
 
 std::uint64_t counter(const shm::WorkerBlock& block, shm::Counter which) {
@@ -48,6 +50,36 @@ void Statistics::log_errors(WorkerIndex worker, Time now) {
                  printable(shm::error_text(record)), count);
     sample.logged[i] = count;
     sample.logged_at[i] = now;
+  }
+}
+
+Statistics::Io Statistics::io_of(WorkerIndex worker) const {
+  const shm::WorkerBlock& block = region_.worker(worker);
+  return {counter(block, shm::Counter::k_io_rx_calls), counter(block, shm::Counter::k_io_rx_datagrams),
+          counter(block, shm::Counter::k_io_tx_calls), counter(block, shm::Counter::k_io_tx_messages),
+          counter(block, shm::Counter::k_io_tx_datagrams)};
+}
+
+void Statistics::log_io(Time now) {
+  if (now < io_logged_ + kIoInterval) return;
+  io_logged_ = now;
+  const WorkerIndex workers = static_cast<WorkerIndex>(region_.capacity().workers);
+  io_.resize(workers);
+  const auto ratio = [](std::uint64_t above, std::uint64_t below) {
+    return below == 0 ? 0.0 : static_cast<double>(above) / static_cast<double>(below);
+  };
+  for (WorkerIndex worker = 0; worker < workers; ++worker) {
+    const Io before = std::exchange(io_[worker], io_of(worker));
+    const Io& io = io_[worker];
+    spdlog::info(
+        "io of worker {}: {} receive calls of {:.1f} datagrams, {} send calls of {:.1f} messages, {:.1f} "
+        "datagrams a "
+        "message",
+        worker, io.rx_calls - before.rx_calls,
+        ratio(io.rx_datagrams - before.rx_datagrams, io.rx_calls - before.rx_calls),
+        io.tx_calls - before.tx_calls,
+        ratio(io.tx_messages - before.tx_messages, io.tx_calls - before.tx_calls),
+        ratio(io.tx_datagrams - before.tx_datagrams, io.tx_messages - before.tx_messages));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
 
 namespace turnpike::dataplane {
@@ -25,11 +26,29 @@ struct HostQueues {
 class Port {
 public:
   virtual ~Port() = default;
+
+  // What a queue's worker lends the port, before it runs.
+  struct WorkerContext {
+    shm::WorkerBlock* block = nullptr;
+    rte_mempool* mbufs = nullptr;
+    std::uint32_t sockets = 0;  // relayed addresses at most
+    int wake = -1;              // eventfd that ends a wait
+  };
+  virtual Status prepare_queue(std::uint16_t, const WorkerContext&) { return Unit{}; }
   // Up to burst.size() frames; returns how many. Each queue belongs to one worker. The frame starts at the
   // mbuf's data.
   virtual std::uint16_t rx(std::uint16_t queue, std::span<rte_mbuf*> burst) noexcept = 0;
   // Returns how many were taken, from the front; the caller keeps (and frees) the rest.
   virtual std::uint16_t tx(std::uint16_t queue, std::span<rte_mbuf*> burst) noexcept = 0;
+
+  // Kernel sockets only: a relayed address comes and goes with its allocations. 0, or the errno that control
+  // has to hear of.
+  virtual int open_relay(std::uint16_t, const wire::Endpoint&) noexcept { return 0; }
+  virtual void close_relay(std::uint16_t, const wire::Endpoint&) noexcept {}
+  // Kernel sockets only: sleeps until something may be there, the eventfd was written or the time is over.
+  virtual void wait(std::uint16_t, int /*timeout_ms*/) noexcept {}
+  // Received and not yet taken: no reason to wait.
+  virtual bool has_more(std::uint16_t) const noexcept { return false; }
 
   // Constant after start; the port record in shared memory says the same to control.
   std::string name;  // as given to --port

@@ -103,6 +103,9 @@ std::vector<std::string> port_warnings(const PortSpec& spec, const ManagedPort& 
 
 Result<std::unique_ptr<ManagedPort>> open_port(const PortSpec& spec, std::uint16_t index,
                                                const PortEnvironment& environment) {
+  if (spec.kind == PortKind::kSocket) {
+    return SocketPort::open(spec, index, environment.workers, environment.sockets, index == 0);
+  }
   const auto open = spec.kind == PortKind::kXdp     ? XdpPort::open
                     : spec.kind == PortKind::kMemif ? MemifPort::open
                                                     : DevicePort::open;

@@ -8,6 +8,7 @@
 
 #include "dataplane/port/managed_port.hpp"
 #include "dataplane/port/port_spec.hpp"
+#include "dataplane/port/socket_port.hpp"
 
 namespace turnpike::dataplane {
 
@@ -15,7 +16,8 @@ struct PortEnvironment {
   std::uint16_t workers = 1;
   bool always_polling = false;
   rte_mempool* mbufs = nullptr;
-  std::string directory;  // of the instance, for sockets between us and drivers
+  std::shared_ptr<SocketSet> sockets;  // of all socket ports
+  std::string directory;               // of the instance, for sockets between us and drivers
 };
 
 // What can be told without DPDK: is the device there, is it free, does a driver hold it? One line with the

@@ -16,13 +16,20 @@ namespace {
 using shm::PortKind;
 
 constexpr std::string_view kKinds =
-    "pci:ADDRESS, xdp:NETDEV, memif:SOCKET, vhost:SOCKET and vdev:DEVARGS (anything else that DPDK drives)";
+    "socket:ADDRESS:PORT, pci:ADDRESS, xdp:NETDEV, memif:SOCKET, vhost:SOCKET and vdev:DEVARGS (anything "
+    "else that "
+    "DPDK drives)";
+
+// Datagrams that a socket port takes unless mtu= says otherwise: jumbo frames, and fragments that the kernel
+// put together.
+constexpr std::uint16_t kSocketMtu = 9000;
 
 struct Kind {
   std::string_view name;
   PortKind kind;
 };
-constexpr std::array<Kind, 5> kKindNames{{{"pci", PortKind::kPci},
+constexpr std::array<Kind, 6> kKindNames{{{"socket", PortKind::kSocket},
+                                          {"pci", PortKind::kPci},
                                           {"xdp", PortKind::kXdp},
                                           {"memif", PortKind::kMemif},
                                           {"vhost", PortKind::kVhost},
@@ -91,6 +98,16 @@ Status check_device(PortSpec& spec) {
       if (spec.device.size() >= sizeof(sockaddr_un::sun_path))
         return bad(spec, "the socket's path is too long");
       return Unit{};
+    case PortKind::kSocket: {
+      const auto listening = wire::parse_endpoint(spec.device);
+      if (!listening || listening->port == 0) {
+        return bad(spec, "\"" + spec.device +
+                             "\" is no address and port; write socket:0.0.0.0:3478 or socket:[::]:3478");
+      }
+      spec.listening = *listening;
+      spec.mtu = kSocketMtu;
+      return Unit{};
+    }
     default:
       break;
   }
@@ -102,6 +119,9 @@ Status check_device(PortSpec& spec) {
 
 // One "key=value" that is ours; false when it is the driver's.
 Result<bool> take_own(PortSpec& spec, std::string_view key, std::string_view value) {
+  if (spec.kind == PortKind::kSocket && key != "mtu") {
+    return bad(spec, "unknown argument \"" + std::string(key) + "\"; socket:ADDRESS:PORT takes mtu=BYTES");
+  }
   if (key == "twin" && spec.kind != PortKind::kXdp) {
     if (value == "none") {
       spec.twin.clear();
@@ -174,6 +194,13 @@ Status check_pair(const PortSpec& first, const PortSpec& second) {
     return bad(second,
                "twin=" + second.twin + " is the twin of port=" + first.text + " already; give another name");
   }
+  if ((first.kind == PortKind::kSocket) != (second.kind == PortKind::kSocket)) {
+    return bad(second, "kernel sockets and other ports do not go together (port=" + first.text +
+                           "); run a second instance for them");
+  }
+  if (first.kind == PortKind::kSocket && first.listening.port != second.listening.port) {
+    return bad(second, "all socket ports listen on one port number, and port=" + first.text + " has another");
+  }
   return Unit{};
 }
 
@@ -184,11 +211,6 @@ Result<PortSpec> parse_port_spec(std::string_view text, std::size_t index) {
   spec.text = text;
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
-  if (name == "socket") {
-    return bad(
-        spec,
-        "kernel-socket ports come with the next release; use xdp:NETDEV, which leaves the NIC to the kernel");
-  }
   const auto* kind =
       std::find_if(kKindNames.begin(), kKindNames.end(), [&](auto& k) { return k.name == name; });
   if (colon == std::string_view::npos || kind == kKindNames.end()) {
@@ -209,7 +231,7 @@ Result<PortSpec> parse_port_spec(std::string_view text, std::size_t index) {
 
 Result<std::vector<PortSpec>> parse_port_specs(const std::vector<std::string>& texts) {
   if (texts.empty())
-    return Error{"no --port given; for example --port xdp:eth0. Kinds are " + std::string(kKinds)};
+    return Error{"no --port given; for example --port socket:0.0.0.0:3478. Kinds are " + std::string(kKinds)};
   if (texts.size() > shm::kMaxPorts)
     return Error{"more than " + std::to_string(shm::kMaxPorts) + " --port options"};
   std::vector<PortSpec> specs;

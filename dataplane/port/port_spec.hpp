@@ -9,6 +9,7 @@
 
 #include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
+#include "common/wire/endpoint.hpp"
 
 namespace turnpike::dataplane {
 
@@ -30,11 +31,12 @@ struct PortSpec {
   std::uint16_t queues = 0;  // xdp: how many the netdev is meant to have; 0: as it is
   XdpMode xdp_mode = XdpMode::kAuto;
   bool memif_server = true;
+  wire::Endpoint listening;  // socket: 0.0.0.0 and [::] mean all addresses of the machine
 };
 
 // `index` is the port's place on the command line; a PCI port's twin is called after it.
 Result<PortSpec> parse_port_spec(std::string_view text, std::size_t index);
-// All of them, and none twice.
+// All of them, none twice, and kernel sockets only among themselves.
 Result<std::vector<PortSpec>> parse_port_specs(const std::vector<std::string>& texts);
 
 }  // namespace turnpike::dataplane

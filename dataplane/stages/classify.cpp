@@ -26,13 +26,14 @@ struct NetworkLayer {
 };
 
 // RFC 1122 section 3.2.1.3, RFC 4291 section 2.7: these are never the source of a datagram that we could
-// answer.
-bool invalid_source(const wire::IpAddress& address) noexcept {
+// answer. Kernel sockets do hear the loopback device.
+bool invalid_source(const wire::IpAddress& address, bool loopback) noexcept {
   const std::uint8_t* bytes = address.bytes.data();
-  if (address.is_v4()) return bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224;
+  if (address.is_v4()) return bytes[0] == 0 || (bytes[0] == 127 && !loopback) || bytes[0] >= 224;
   if (bytes[0] == 0xFF) return true;
   static constexpr std::uint8_t kZeros[15] = {};
-  if (std::memcmp(bytes, kZeros, 15) == 0 && bytes[15] <= 1) return true;                // :: and ::1
+  if (std::memcmp(bytes, kZeros, 15) == 0 && bytes[15] <= 1)
+    return !loopback || bytes[15] == 0;                                                  // :: and ::1
   return std::memcmp(bytes, kZeros, 10) == 0 && bytes[10] == 0xFF && bytes[11] == 0xFF;  // ::ffff:a.b.c.d
 }
 
@@ -119,6 +120,7 @@ void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
 // Whether another worker owns this packet's client or relay port; then it has been handed over.
 bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
   if (lcore.workers == 1) return false;
+  if (lcore.kernel_sockets) return false;  // the kernel has brought it to the owner's socket
   const WorkerIndex owner = to_relay ? lcore.port_owners->find(packet.key.local, packet.key.local_port)
                                      : owner_of_client(packet, lcore.workers);
   if (owner == lcore.index || owner >= lcore.workers) return false;
@@ -142,7 +144,8 @@ void classify_udp(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer
     return lcore.drop(packet.mbuf, DropReason::k_udp_checksum_zero_ipv6);  // RFC 8200 section 8.1
   }
   if (udp.source_port == wire::Be16()) return lcore.drop(packet.mbuf, DropReason::k_source_port_zero);
-  if (invalid_source(layer.source)) return lcore.drop(packet.mbuf, DropReason::k_ip_source_invalid);
+  if (invalid_source(layer.source, lcore.kernel_sockets))
+    return lcore.drop(packet.mbuf, DropReason::k_ip_source_invalid);
   packet.payload = layer.transport + sizeof(wire::UdpHeader);
   packet.payload_size = static_cast<std::uint16_t>(size - sizeof(wire::UdpHeader));
   packet.checksum = udp.checksum;

@@ -17,6 +17,7 @@ struct Sends {
   std::array<Packet*, kBurst> packets;
   std::array<stun::SendIndication, kBurst> indications;
   std::array<FlowKey, kBurst> permissions;
+  std::array<std::uint32_t, kBurst> allocations;
 };
 
 // Reads the indications; what cannot be one ends here.
@@ -69,12 +70,19 @@ void find_allocations(Lcore& lcore, Sends& sends) noexcept {
       lcore.drop(packet.mbuf, DropReason::k_send_no_permission);  // no relayed address of the peer's family
       continue;
     }
+    const wire::Endpoint own_form{lcore.locals.own_form(peer.address), 0, peer.port};
+    // Without kernel sockets the hairpin's classification sees it.
+    if (lcore.kernel_sockets && lcore.locals.is_service(own_form)) {
+      lcore.drop(packet.mbuf, DropReason::k_peer_is_service);
+      continue;
+    }
     FlowKey& key = sends.permissions[kept];
     key = {};
-    key.remote = lcore.locals.own_form(peer.address).bytes;
+    key.remote = own_form.address.bytes;
     key.local = relay.local;
     key.local_port = relay.port;
     key.tag = static_cast<std::uint16_t>(KeyTag::kPermission);
+    sends.allocations[kept] = lookup.slots[i];
     sends.packets[kept] = &packet;
     sends.indications[kept++] = sends.indications[i];
   }
@@ -116,11 +124,14 @@ void client_send(Lcore& lcore, Group& group) noexcept {
     if (lookup.slots[i] != kNoSlot) rte_prefetch0(&lcore.tables->permission(lookup.slots[i]));
   }
   for (std::uint16_t i = 0; i < lookup.count; ++i) {
-    if (lookup.slots[i] == kNoSlot) {
+    std::uint32_t slot = lookup.slots[i];
+    // On a shared relayed address the key may lead to another allocation's permission first.
+    if (slot != kNoSlot) slot = lcore.tables->permission_of(sends.allocations[i], sends.permissions[i], slot);
+    if (slot == kNoSlot) {
       lcore.drop(lookup.packets[i]->mbuf, DropReason::k_send_no_permission);
       continue;
     }
-    relay_one(lcore, *lookup.packets[i], sends.indications[i], lcore.tables->permission(lookup.slots[i]));
+    relay_one(lcore, *lookup.packets[i], sends.indications[i], lcore.tables->permission(slot));
   }
 }
 

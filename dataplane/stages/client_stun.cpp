@@ -21,7 +21,8 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   if (message_class == MessageClass::kSuccess || message_class == MessageClass::kError) {
     return lcore.drop(packet.mbuf, DropReason::k_stun_response);
   }
-  if (!acceptable_checksum(packet)) return lcore.drop(packet.mbuf, DropReason::k_udp_checksum);
+  if (!lcore.kernel_sockets && !acceptable_checksum(packet))
+    return lcore.drop(packet.mbuf, DropReason::k_udp_checksum);
   const bool request = message_class == MessageClass::kRequest;
   if (message.method() == Method::kBinding) {
     return request ? binding(lcore, packet, message)

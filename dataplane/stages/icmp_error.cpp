@@ -68,16 +68,6 @@ bool right_checksum(const Packet& packet) noexcept {
   return sum.fold() == 0xFFFF;
 }
 
-FlowKey key_of(const wire::Endpoint& remote, const LocalAddresses::Entry& local, std::uint16_t port,
-               KeyTag tag) noexcept {
-  FlowKey key;
-  key.remote = remote.address.bytes;
-  key.local = local.index;
-  key.local_port = port;
-  key.tag = static_cast<std::uint16_t>(tag);
-  return key;
-}
-
 bool within_rate(const Lcore& lcore, AllocationInfo& info) noexcept {
   if (lcore.now - info.icmp_refill >= kWindow) {
     info.icmp_refill = lcore.now;
@@ -113,6 +103,27 @@ void tell_client(Lcore& lcore, Packet& packet, const Flow& flow, const wire::End
   lcore.release(packet.mbuf);
 }
 
+// The allocation that may hear of an error about a packet from `relay` to `peer`: the one that would hear
+// from this peer. Not the router that complains decides, but the quoted destination.
+std::uint32_t find_allocation(Lcore& lcore, RelayRef relay, const wire::Endpoint& peer,
+                              DropReason& reason) noexcept {
+  const Tables& tables = *lcore.tables;
+  reason = DropReason::k_icmp_not_relayed;
+  const std::uint32_t any = tables.find(make_key({}, relay, KeyTag::kRelay));
+  if (any == kNoSlot) return kNoSlot;
+  const std::uint32_t channel = tables.find(make_key(peer, relay, KeyTag::kPeer));
+  if (channel != kNoSlot && lcore.now < tables.channel_to_client(channel).deadline) {
+    return tables.channel_to_client(channel).allocation;
+  }
+  if (lcore.now < tables.allocation(any).deadline) reason = DropReason::k_icmp_no_permission;
+  const std::uint32_t first = tables.find(make_key({peer.address, 0, 0}, relay, KeyTag::kPermission));
+  if (first == kNoSlot) return kNoSlot;
+  const std::uint32_t permission = tables.only_live_permission(first, lcore.now);
+  if (permission == kNoSlot) reason = DropReason::k_relay_ambiguous;
+  if (permission == kNoSlot || lcore.now >= tables.permission(permission).deadline) return kNoSlot;
+  return tables.permission(permission).allocation;
+}
+
 void serve(Lcore& lcore, Packet& packet) noexcept {
   Quote quote;
   const Bytes message(packet.payload, packet.payload_size);
@@ -128,16 +139,10 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   if (owner != lcore.index && owner < lcore.workers) return hand_over(lcore, packet, owner);
   if (!passed_on(packet.v4, message[0])) return lcore.drop(packet.mbuf, DropReason::k_icmp_type);
   if (!right_checksum(packet)) return lcore.drop(packet.mbuf, DropReason::k_icmp_malformed);
-  const std::uint32_t allocation = lcore.tables->find(key_of({}, *local, quote.source.port, KeyTag::kRelay));
-  if (allocation == kNoSlot || lcore.now >= lcore.tables->allocation(allocation).deadline) {
-    return lcore.drop(packet.mbuf, DropReason::k_icmp_not_relayed);
-  }
-  // The permission is that of the quoted destination, not of the router that complains.
-  const std::uint32_t permission =
-      lcore.tables->find(key_of(quote.destination, *local, quote.source.port, KeyTag::kPermission));
-  if (permission == kNoSlot || lcore.now >= lcore.tables->permission(permission).deadline) {
-    return lcore.drop(packet.mbuf, DropReason::k_icmp_no_permission);
-  }
+  DropReason reason{};
+  const std::uint32_t allocation =
+      find_allocation(lcore, {local->index, quote.source.port}, quote.destination, reason);
+  if (allocation == kNoSlot) return lcore.drop(packet.mbuf, reason);
   if (!within_rate(lcore, lcore.tables->info(allocation)))
     return lcore.drop(packet.mbuf, DropReason::k_icmp_rate);
   tell_client(lcore, packet, lcore.tables->allocation(allocation), quote.destination);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Datagrams from peers to relayed addresses (RFC 8656 sections 11.3 and 12.7): ChannelData to the client
 // where the peer is bound to a channel, a Data indication where only its address is permitted, nothing
-// otherwise.
+// otherwise. Where allocations share the relayed address, one alone must permit it.
 #include "common/stun/channel_data.hpp"
 #include "common/stun/data_indication.hpp"
 #include "dataplane/rewrite.hpp"
@@ -103,7 +103,12 @@ void by_permission(Lcore& lcore, std::span<Packet*> packets) noexcept {
       lcore.drop(packet.mbuf, miss_reason(lcore, packet));
       continue;
     }
-    const Flow& permission = lcore.tables->permission(lookup.slots[i]);
+    const std::uint32_t slot = lcore.tables->only_live_permission(lookup.slots[i], lcore.now);
+    if (slot == kNoSlot) {
+      lcore.drop(packet.mbuf, DropReason::k_relay_ambiguous);
+      continue;
+    }
+    const Flow& permission = lcore.tables->permission(slot);
     if (lcore.now >= permission.deadline) {
       lcore.drop(packet.mbuf, DropReason::k_relay_permission_expired);
       continue;

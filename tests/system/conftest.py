@@ -29,10 +29,22 @@ def lab():
     lab.down()
 
 
+def pytest_generate_tests(metafunc):
+    """Every test of a relay runs on both kinds of port, unless it says which (relay.port_kinds)."""
+    if "port_kind" in metafunc.fixturenames:
+        kinds = getattr(metafunc.function, "port_kinds", getattr(metafunc.module, "PORT_KINDS", ("xdp", "socket")))
+        metafunc.parametrize("port_kind", kinds, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def relay(lab):
+def port_kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def relay(lab, port_kind):
     """The usual relay: IPv4 and IPv6 on both sides, users alice:secret and bob:hidden."""
-    relay = Relay(lab)
+    relay = Relay(lab, kind=port_kind)
     yield relay
     relay.stop()
 

@@ -19,24 +19,36 @@ SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime e
 SUPPRESSIONS = f"suppressions={pathlib.Path(__file__).parent}/lsan.supp:print_suppressions=0"
 ENVIRONMENT = {**os.environ, "LSAN_OPTIONS": SUPPRESSIONS}
 
-PORTS = ("--port", "xdp:s0", "--port", "xdp:s1")
+PORTS = {"xdp": ("--port", "xdp:s0", "--port", "xdp:s1"),
+         "socket": ("--port", f"socket:{Lab.LISTEN}:3478", "--port", f"socket:[{Lab.LISTEN6}]:3478")}
 ADDRESSES = ("--listening-ip", Lab.LISTEN, "--listening-ip", Lab.LISTEN6,
              "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6)
 USERS = ("--user", "alice:secret", "--user", "bob:hidden", "--realm", "example.org")
 PEERS = ("--allowed-peer-ip", "10.0.0.0/8", "--allowed-peer-ip", "fd00::/8")
 
 
+def port_kinds(*kinds):
+    """Marks a test that concerns these kinds of port alone; the docstring says why."""
+    def mark(function):
+        function.port_kinds = kinds
+        return function
+    return mark
+
+
 class Relay:
     """Started on construction; ready when the constructor returns. stop() demands a clean end."""
 
-    def __init__(self, lab, *options, base=PORTS + ADDRESSES + USERS + PEERS, memory=("--no-huge",), preset=PRESET):
-        """`memory` is ordinary as a rule: whoever else is on this machine may take its hugepages."""
+    def __init__(self, lab, *options, base=None, kind="xdp", memory=("--no-huge",), preset=PRESET,
+                 prefix=()):
+        """`memory` is ordinary as a rule: whoever else is on this machine may take its hugepages. `prefix` runs it."""
         self.lab = lab
+        self.sockets = kind == "socket"
+        base = PORTS[kind] + ADDRESSES + USERS + PEERS if base is None else base
         self.binaries = ROOT / "build" / preset / "bin"
         self.work = tempfile.TemporaryDirectory(prefix="turnpike-relay-")
         self.output = pathlib.Path(self.work.name, "stdout")
         self.errors = pathlib.Path(self.work.name, "stderr")
-        command = [ROOT / "scripts/run", "--no-build", "--preset", preset, *base, *options]
+        command = [*prefix, ROOT / "scripts/run", "--no-build", "--preset", preset, *base, *options]
         command += [option for option in memory if option not in command]
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
             self.process = lab.start("relay", *command, stdout=output, stderr=errors, env=ENVIRONMENT)
@@ -74,6 +86,10 @@ class Relay:
             for name, value in worker["counters"].items():
                 totals[name] = max(totals[name], value) if name == "mbufs_in_use" else totals[name] + value
         return totals
+
+    def kernel_udp(self):
+        """The UDP counters of the relay's kernel, which ports other than sockets never touch."""
+        return None if self.sockets else self.lab.udp_counters()
 
     def wait_buffers(self, level, timeout=10):
         """Waits until no more packet buffers are in use than `level`."""

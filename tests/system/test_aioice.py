@@ -42,10 +42,10 @@ async def turn_session(lab, server, host, family):
 
 @pytest.mark.parametrize("server", [Lab.LISTEN, Lab.LISTEN6])
 def test_aioice_turn_transport(lab, relay, server):
-    before = lab.udp_counters()
+    before = relay.kernel_udp()
     relayed = asyncio.run(asyncio.wait_for(turn_session(lab, server, Lab.PEER, {}), TIMEOUT))
     assert relayed[0] == Lab.RELAY and 49152 <= relayed[1] <= 65535
-    assert lab.udp_counters() == before
+    assert relay.kernel_udp() == before
 
 
 async def ice_session(lab):

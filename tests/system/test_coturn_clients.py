@@ -20,8 +20,8 @@ FAMILIES = {
 
 
 @pytest.fixture(scope="module")
-def relay(lab):
-    relay = Relay(lab, *OPTIONS)
+def relay(lab, port_kind):
+    relay = Relay(lab, *OPTIONS, kind=port_kind)
     yield relay
     relay.stop()
 
@@ -31,12 +31,14 @@ def relay(lab):
 def test_uclient_relays_without_loss(lab, relay, tmp_path, family, method):
     options, server, peer, relay_ip = FAMILIES[family]
     with echo_peer(lab, peer):
-        before = lab.udp_counters()
+        before = relay.kernel_udp()
         with Capture(lab, "peer", "p0", tmp_path / "peer.pcap") as at_peer, \
                 Capture(lab, "client", "c0", tmp_path / "client.pcap") as at_client:
             sent, received, lost = call(lab, *options, *METHODS[method], server=server, peer=peer)
         assert (received, lost) == (sent, 0) and sent >= 50
-        assert lab.udp_counters() == before
+        assert relay.kernel_udp() == before
+    if relay.sockets:
+        return  # a veth capture shows the kernel's packets uncut and their checksums half done
     media = at_peer.packets()
     assert len(media) >= sent
     for packet in media:
@@ -53,19 +55,19 @@ def test_uclient_relays_without_loss(lab, relay, tmp_path, family, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_c007_udp_transport_uclient_20_clients(lab, relay, method):
     with echo_peer(lab, Lab.PEER):
-        before = lab.udp_counters()
+        before = relay.kernel_udp()
         sent, received, lost = call(lab, "-m", 20, *METHODS[method], messages=100)
         assert (received, lost) == (sent, 0) and sent >= 2000
-        assert lab.udp_counters() == before
+        assert relay.kernel_udp() == before
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_c151_hairpin_same_server(lab, relay, method):
     """Two clients whose peers are each other's relayed address."""
-    before = lab.udp_counters()
+    before = relay.kernel_udp()
     sent, received, lost = call(lab, "-y", *METHODS[method])
     assert (received, lost) == (sent, 0) and sent >= 50
-    assert lab.udp_counters() == before
+    assert relay.kernel_udp() == before
 
 
 def test_uclient_even_port_pair(lab, relay):
@@ -77,7 +79,7 @@ def test_uclient_even_port_pair(lab, relay):
 
 @pytest.mark.parametrize("server,mapped", [(Lab.LISTEN, Lab.CLIENT), (Lab.LISTEN6, Lab.CLIENT6)])
 def test_stunclient_sees_its_address(lab, relay, server, mapped):
-    before = lab.udp_counters()
+    before = relay.kernel_udp()
     report = lab.run("client", "turnutils_stunclient", server)
     assert f"{mapped}:" in report.replace("]", ""), report
-    assert lab.udp_counters() == before
+    assert relay.kernel_udp() == before

@@ -9,6 +9,7 @@ import pytest
 from netns import Lab, inside
 from silence import assert_silent
 
+PORT_KINDS = ("xdp",)
 ADDRESSES = [("client", Lab.CLIENT, Lab.LISTEN), ("client", Lab.CLIENT6, Lab.LISTEN6),
              ("peer", Lab.PEER, Lab.RELAY), ("peer", Lab.PEER6, Lab.RELAY6)]
 

@@ -27,7 +27,7 @@ def relays_a_packet(lab, port=3478):
     return arrived
 
 
-def refusal(lab, *options, base=PORTS + ADDRESSES + USERS + PEERS):
+def refusal(lab, *options, base=PORTS["xdp"] + ADDRESSES + USERS + PEERS):
     """Runs scripts/run with options that cannot work; gives what it says. It must end with a code that is not 0."""
     process = lab.start("relay", ROOT / "scripts/run", "--no-build", "--preset", PRESET, *base, *options,
                         stdout=-1, stderr=-2, text=True)
@@ -97,7 +97,7 @@ def test_second_start_is_refused_first_goes_on(lab):
     relay = Relay(lab)
     try:
         for program in ("turnpike-control", "turnpike-dataplane"):
-            report = lab.run("relay", "sh", "-c", '"$0" "$@"; echo code=$?', BINARIES / program, *PORTS, *ADDRESSES, *USERS,
+            report = lab.run("relay", "sh", "-c", '"$0" "$@"; echo code=$?', BINARIES / program, *PORTS["xdp"], *ADDRESSES, *USERS,
                              *PEERS, timeout=40)
             assert "code=0" not in report and "ready:" not in report, report
             assert relays_a_packet(lab)
@@ -114,7 +114,7 @@ def test_other_listening_port(lab):
 
 def test_configuration_file(lab, tmp_path):
     file = tmp_path / "turnpike.conf"
-    options = [*PORTS, *ADDRESSES, *USERS, *PEERS]
+    options = [*PORTS["xdp"], *ADDRESSES, *USERS, *PEERS]
     file.write_text("# a relay\n" + "".join(f"{key[2:]}={value}\n" for key, value in zip(options[::2], options[1::2])))
     relay = Relay(lab, base=("--config", file))
     assert relays_a_packet(lab)
@@ -148,7 +148,7 @@ def test_a_dying_program_ends_the_run(lab):
 
 def test_doctor_finds_what_is_wrong(lab):
     doctor = (ROOT / "scripts/doctor", "--preset", PRESET)
-    report = lab.run("relay", *doctor, *PORTS)
+    report = lab.run("relay", *doctor, *PORTS["xdp"])
     assert "FAIL" not in report and "xdp:s0" in report and "hugepages" in report, report
     report = lab.run("relay", *doctor, "--port", "xdp:nope0", check=False)
     assert re.search("^FAIL.*nope0.*\n +-> ", report, re.MULTILINE), report

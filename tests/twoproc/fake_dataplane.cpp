@@ -87,7 +87,8 @@ bool FakeDataplane::serve_control(shm::HandoverStatus status) {
   shm::HandoverReply reply;
   reply.status = status;
   reply.pid = static_cast<std::uint32_t>(getpid());
-  const auto sent = shm::send_reply(connection, reply, {region_->fd(), wake_main_, wake_control_});
+  const auto sent =
+      shm::send_reply(connection, reply, {region_->fd(), wake_main_, wake_control_, wake_main_});
   if (status != shm::HandoverStatus::kAccepted) {
     close(connection);
     return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Allocate (RFC 8656 section 7.2).
 #include "common/turn/lifetime.hpp"
+#include "common/turn/requests/relay_wish.hpp"
 #include "common/turn/requests/requests.hpp"
 
 namespace turnpike::turn {
@@ -12,14 +13,9 @@ using stun::ErrorCode;
 
 // What the request asks for, as far as it is well-formed.
 struct Wish {
-  bool wants[2] = {false, false};  // IPv4, IPv6
-  bool dual = false;               // ADDITIONAL-ADDRESS-FAMILY: one family is enough
-  PortWish port = PortWish::kAny;
-  std::optional<stun::ReservationToken> token;
+  RelayWish relay;
   std::optional<std::uint32_t> lifetime;
 };
-
-constexpr Family kFamilies[2] = {Family::kIpv4, Family::kIpv6};
 
 std::optional<ErrorCode> read_transport(const Request& request) {
   const auto value = request.message.find(Attribute::kRequestedTransport);
@@ -30,7 +26,7 @@ std::optional<ErrorCode> read_transport(const Request& request) {
 }
 
 // Items 5 to 9 of the RFC: which attributes go together.
-std::optional<ErrorCode> read_families(const Service& service, const Request& request, Wish& wish) {
+std::optional<ErrorCode> read_families(const Service& service, const Request& request, RelayWish& wish) {
   const auto requested = request.message.find(Attribute::kRequestedAddressFamily);
   const auto additional = request.message.find(Attribute::kAdditionalAddressFamily);
   if (requested && additional) return ErrorCode::kBadRequest;
@@ -53,6 +49,20 @@ std::optional<ErrorCode> read_families(const Service& service, const Request& re
   return std::nullopt;
 }
 
+std::optional<ErrorCode> read_token(const Service& service, const Request& request, Bytes value,
+                                    RelayWish& wish) {
+  const stun::MessageView& message = request.message;
+  wish.token = stun::decode_reservation_token(value);
+  const bool conflict = message.has(Attribute::kEvenPort) ||
+                        message.has(Attribute::kRequestedAddressFamily) ||
+                        message.has(Attribute::kAdditionalAddressFamily);
+  if (!wish.token || conflict) return ErrorCode::kBadRequest;
+  const auto port = service.reservations.find(*wish.token, request.step.now);
+  if (!port) return ErrorCode::kInsufficientCapacity;
+  wish.wants[service.config.relay_addresses[port->address].own.is_v6() ? 1 : 0] = true;
+  return std::nullopt;
+}
+
 std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wish) {
   const stun::MessageView& message = request.message;
   if (const auto error = read_transport(request)) return error;
@@ -61,22 +71,18 @@ std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wi
     if (!wish.lifetime) return ErrorCode::kBadRequest;
   }
   const auto even = message.find(Attribute::kEvenPort);
-  if (const auto value = message.find(Attribute::kReservationToken)) {
-    wish.token = stun::decode_reservation_token(*value);
-    const bool conflict = even || message.has(Attribute::kRequestedAddressFamily) ||
-                          message.has(Attribute::kAdditionalAddressFamily);
-    if (!wish.token || conflict) return ErrorCode::kBadRequest;
-    const auto port = service.reservations.find(*wish.token, request.step.now);
-    if (!port) return ErrorCode::kInsufficientCapacity;
-    wish.wants[service.config.relay_addresses[port->address].own.is_v6() ? 1 : 0] = true;
-    return std::nullopt;
+  const auto token = message.find(Attribute::kReservationToken);
+  if (service.config.multiplex_peer && (even || token)) {  // nobody can have a port to himself
+    ++service.counters.shared_port_wishes;
+    return ErrorCode::kBadRequest;
   }
+  if (token) return read_token(service, request, *token, wish.relay);
   if (even) {
     const auto reserve = stun::decode_even_port(*even);
     if (!reserve) return ErrorCode::kBadRequest;
-    wish.port = *reserve ? PortWish::kPair : PortWish::kEven;
+    wish.relay.port = *reserve ? PortWish::kPair : PortWish::kEven;
   }
-  return read_families(service, request, wish);
+  return read_families(service, request, wish.relay);
 }
 
 // What is refused whatever was asked for.
@@ -90,61 +96,24 @@ std::optional<ErrorCode> check_admission(const Service& service, const Request& 
   return std::nullopt;
 }
 
-// Takes the ports; on an error none is taken.
-std::optional<ErrorCode> take_ports(Service& service, const Request& request, const Wish& wish,
-                                    NewAllocation& spec) {
-  const Time now = request.step.now;
-  if (wish.token) {
-    const RelayPort port = *service.reservations.find(*wish.token, now);
-    service.reservations.consume(*wish.token);
-    spec.ports[wish.wants[1] ? 1 : 0] = port;
-    return std::nullopt;
-  }
-  if (wish.port == PortWish::kPair && service.reservations.full()) return ErrorCode::kInsufficientCapacity;
-  PortPool& ports = service.sessions.ports();
-  AddressFailure failures[2];
-  for (int i = 0; i < 2; ++i) {
-    if (!wish.wants[i]) continue;
-    spec.ports[i] = ports.take(kFamilies[i], spec.worker, wish.port, now);
-    if (spec.ports[i]) continue;
-    const bool served = ports.has(kFamilies[i]);
-    failures[i] = {kFamilies[i],
-                   served ? ErrorCode::kInsufficientCapacity : ErrorCode::kAddressFamilyNotSupported};
-    if (served) ++service.counters.full_ports;
-  }
-  if (!spec.ports[0] && !spec.ports[1]) {
-    const bool unsupported = wish.dual && failures[0].error == ErrorCode::kAddressFamilyNotSupported &&
-                             failures[1].error == ErrorCode::kAddressFamilyNotSupported;
-    return unsupported ? ErrorCode::kAddressFamilyNotSupported : ErrorCode::kInsufficientCapacity;
-  }
-  spec.failure = failures[0].family != Family::kNone ? failures[0] : failures[1];
-  if (wish.port == PortWish::kPair) {
-    RelayPort next = spec.ports[0] ? *spec.ports[0] : *spec.ports[1];
-    ++next.port;
-    spec.reservation = service.reservations.hold(next, now);
-  }
-  return std::nullopt;
-}
+}  // namespace
 
-// For the first answer and its repetitions alike.
-void send_success(Service& service, const Request& request, const Allocation& allocation,
-                  const FactSpan& facts) {
-  Response response(service, request.reply, stun::MessageClass::kSuccess);
+void send_allocated(Service& service, const ReplyContext& reply, const Allocation& allocation,
+                    const Step& step, const FactSpan& facts) {
+  Response response(service, reply, stun::MessageClass::kSuccess);
   stun::MessageWriter& writer = response.writer();
   for (const RelayLeg& leg : allocation.legs) {
     if (leg.present()) writer.add_xor_address(Attribute::kXorRelayedAddress, service.own.outside(leg.own));
   }
-  const auto left = std::chrono::ceil<seconds>(allocation.deadline() - request.step.now);
+  const auto left = std::chrono::ceil<seconds>(allocation.deadline() - step.now);
   writer.add_u32(Attribute::kLifetime, static_cast<std::uint32_t>(left.count()));
-  writer.add_xor_address(Attribute::kXorMappedAddress, request.from.client);
+  writer.add_xor_address(Attribute::kXorMappedAddress, reply.to.client);
   if (allocation.has_reservation) writer.add(Attribute::kReservationToken, allocation.reservation);
   if (allocation.failure.family != Family::kNone) {
     writer.add_address_error(allocation.failure.family, allocation.failure.error);
   }
-  response.send(request.step.effects, facts);
+  response.send(step.effects, facts);
 }
-
-}  // namespace
 
 void serve_allocate(Service& service, Request& request, Allocation* existing) {
   if (existing != nullptr) {
@@ -152,7 +121,7 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
       return send_error(service, request, ErrorCode::kAllocationMismatch);
     }
     ++service.counters.retransmitted_allocates;
-    return send_success(service, request, *existing, {});
+    return send_allocated(service, request.reply, *existing, request.step, {});
   }
   FactScope facts(service, request.reply.worker);
   service.reservations.expire(request.step.now);
@@ -169,11 +138,12 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
   spec.user = request.user;
   spec.transaction = request.reply.transaction;
   spec.deadline = request.step.now + granted_lifetime(service.config, wish.lifetime);
-  if (const auto error = take_ports(service, request, wish, spec))
+  if (const auto error = take_ports(service, wish.relay, request.step.now, spec)) {
     return send_error(service, request, *error);
+  }
   Allocation& allocation = service.sessions.create(spec, request.step);
   remember_latest(allocation, request, facts.span());
-  send_success(service, request, allocation, facts.span());
+  send_allocated(service, request.reply, allocation, request.step, facts.span());
 }
 
 }  // namespace turnpike::turn

@@ -10,6 +10,9 @@ namespace {
 using stun::Attribute;
 using stun::ErrorCode;
 
+// Why 508 and not 403 or 446: docs/multiplex-peer.md.
+constexpr std::string_view kPeerTaken = "Peer Taken On Shared Relay Port";
+
 struct Binding {
   std::uint16_t number = 0;
   PeerEndpoint peer;  // inside form
@@ -51,6 +54,10 @@ void serve_channel_bind(Service& service, Request& request, Allocation& allocati
   Binding binding;
   if (const auto error = check(service, request, allocation, binding))
     return send_error(service, request, *error);
+  if (service.sessions.is_peer_taken(allocation, binding.peer, request.step)) {
+    ++service.counters.shared_peer_taken;
+    return send_error(service, request, ErrorCode::kInsufficientCapacity, kPeerTaken);
+  }
   service.sessions.bind(allocation, binding.number, binding.peer, request.step);
   remember_latest(allocation, request, facts.span());
   Response(service, request.reply, stun::MessageClass::kSuccess).send(request.step.effects, facts.span());

@@ -13,6 +13,13 @@ void serve_refresh(Service& service, Request& request, Allocation& allocation);
 void serve_create_permission(Service& service, Request& request, Allocation& allocation);
 void serve_channel_bind(Service& service, Request& request, Allocation& allocation);
 
+// The allocation that a worker refused because its relay port is taken, with other ports; its request waits
+// on. False: it stays as it is, and 508 is due.
+bool retry_allocate(Service& service, SlotId refused, const ReplyContext& reply, Step& step);
+// The success of an Allocate: the first answer, its repetitions, and the answer after a retry.
+void send_allocated(Service& service, const ReplyContext& reply, const Allocation& allocation,
+                    const Step& step, const FactSpan& facts);
+
 // A Refresh with lifetime 0 that was answered before: the same answer, whatever the 5-tuple holds now. False:
 // it was not.
 bool repeat_deletion(Service& service, Request& request);

@@ -88,7 +88,7 @@ TEST_F(Addresses, listening_port_must_not_be_given_out_as_relay_port) {
 TEST_F(Addresses, facts_say_everything_about_an_address_at_once) {
   options.external_ips = {{ip("198.51.100.1"), {}}};
   options.listening_ips = {ip("10.0.1.1")};
-  const auto facts = choose()->facts(options);
+  const auto facts = choose()->facts(options, options.turn.relay_ports());
   ASSERT_EQ(facts.size(), 2u);
   EXPECT_EQ(facts[0].index, 0);
   EXPECT_EQ(facts[0].listener_port, 3478);

@@ -23,7 +23,7 @@ protected:
   }
 
   int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  CommandQueues queues{*region, wake};
+  CommandQueues queues{*region, wake, wake};
 };
 
 TEST_F(CommandQueuesTest, order_holds_across_a_full_ring) {

@@ -50,7 +50,7 @@ protected:
 
   test::FakeNetwork network;
   NextHops hops{network};
-  CommandQueues queues{*region, -1};
+  CommandQueues queues{*region, -1, -1};
   EffectWriter writer{region->capacity(), queues, hops};
   RequestOrigin origin;
   turn::SlotId id{1, 3, 7};

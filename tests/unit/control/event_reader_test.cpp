@@ -19,7 +19,7 @@ public:
     last_from = from;
     last_path = path;
   }
-  void on_refused(WorkerIndex worker, std::uint64_t seq) override {
+  void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason) override {
     log.push_back("refused " + std::to_string(worker) + " " + std::to_string(seq));
   }
   void on_applied(WorkerIndex worker, std::uint64_t seq) override {

@@ -24,7 +24,7 @@ protected:
     ASSERT_TRUE(region);
     region_.emplace(std::move(*region));
     region_->publish();
-    auto opened = ControlSocket::open(path_, {region_->fd(), wake_main_, wake_control_}, reactor_,
+    auto opened = ControlSocket::open(path_, {region_->fd(), wake_main_, wake_control_, wake_main_}, reactor_,
                                       [this](bool attached) { notified_.push_back(attached); });
     ASSERT_TRUE(opened) << opened.error();
     socket_ = std::move(*opened);

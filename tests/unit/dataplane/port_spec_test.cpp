@@ -67,9 +67,25 @@ TEST(PortSpec, vhost_and_vdev) {
 
 TEST(PortSpec, unknown_kind_lists_the_kinds) {
   for (const char* text : {"carrier-pigeon:1", "eth0", "", ":", "PCI:0000:3b:00.1"}) {
-    EXPECT_NE(error_of(text).find("kinds are pci:ADDRESS"), std::string::npos) << text;
+    EXPECT_NE(error_of(text).find("kinds are socket:ADDRESS:PORT, pci:ADDRESS"), std::string::npos) << text;
   }
-  EXPECT_NE(error_of("socket:0.0.0.0:3478").find("next release; use xdp:"), std::string::npos);
+}
+
+TEST(PortSpec, kernel_sockets) {
+  const auto spec = parse_port_spec("socket:[::]:3478,mtu=1500", 0);
+  ASSERT_TRUE(spec) << spec.error();
+  EXPECT_EQ(wire::to_string(spec->listening), "[::]:3478");
+  EXPECT_EQ(spec->mtu, 1500);
+  EXPECT_EQ(parse_port_spec("socket:127.0.0.1:3478", 0)->mtu, 9000);
+  for (const char* text :
+       {"socket:", "socket:3478", "socket:127.0.0.1", "socket:127.0.0.1:0", "socket:eth0:3478"}) {
+    EXPECT_NE(error_of(text).find("is no address and port"), std::string::npos) << text;
+  }
+  EXPECT_NE(error_of("socket:127.0.0.1:3478,queues=2").find("takes mtu=BYTES"), std::string::npos);
+  EXPECT_NE(parse_port_specs({"socket:127.0.0.1:3478", "xdp:eth0"}).error().find("do not go together"),
+            std::string::npos);
+  EXPECT_NE(parse_port_specs({"socket:127.0.0.1:3478", "socket:[::1]:3479"}).error().find("one port number"),
+            std::string::npos);
 }
 
 TEST(PortSpec, bad_devices_are_named) {
@@ -99,7 +115,7 @@ TEST(PortSpec, bad_arguments_are_named) {
 TEST(PortSpecs, none_given_shows_an_example) {
   const auto specs = parse_port_specs({});
   ASSERT_FALSE(specs);
-  EXPECT_NE(specs.error().find("--port xdp:eth0"), std::string::npos);
+  EXPECT_NE(specs.error().find("--port socket:0.0.0.0:3478"), std::string::npos);
 }
 
 TEST(PortSpecs, a_device_is_taken_once) {

@@ -227,8 +227,8 @@ TEST_F(OwnAddressesTest, service_addresses_hide_in_no_embedding) {
   EXPECT_FALSE(permits("[64:ff9b::10.0.0.1]:3478"));
   EXPECT_FALSE(permits("[::ffff:10.0.0.1]:3478"));
   EXPECT_FALSE(permits("[64:ff9b::10.0.0.7]:22"));
-  EXPECT_FALSE(own.permits_port(endpoint("[64:ff9b::10.0.0.7]:50005")));
-  EXPECT_TRUE(own.permits_port(endpoint("[64:ff9b::10.0.0.7]:50006")));
+  EXPECT_FALSE(own.permits_port(policy, endpoint("[64:ff9b::10.0.0.7]:50005")));
+  EXPECT_TRUE(own.permits_port(policy, endpoint("[64:ff9b::10.0.0.7]:50006")));
   EXPECT_FALSE(own.permits(policy, address("64:ff9b::10.0.0.1")));
 }
 
