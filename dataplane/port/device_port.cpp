@@ -2,6 +2,8 @@
 // Opening of ports over one ethdev.
 #include "dataplane/port/device_port.hpp"
 
+#include "dataplane/log.hpp"
+
 namespace turnpike::dataplane {
 namespace {
 
@@ -42,11 +44,19 @@ Status DevicePort::start(const PortSpec& spec, const PortEnvironment& environmen
   mac = device_->mac();
   socket_id = device_->socket_id();
   multi_segment_tx = device_->multi_segment_tx();
+  // A queue for each worker: only then does a rule know where to.
+  if (rx_queues > 1 && rx_queues == environment.workers) steering_.emplace(id_, rx_queues);
   if (spec.twin.empty()) return Unit{};
   auto twin = HostPath::create({spec.twin, mac, device_->mtu(), index, environment.mbufs});
   if (!twin) return Error{"port=" + spec.text + ": " + twin.error()};
   twin_ = std::move(*twin);
   host = twin_->queues();
+  return Unit{};
+}
+
+Status DevicePort::apply(const LocalAddressList& list) {
+  if (!steering_) return Unit{};
+  if (const std::string note = steering_->apply(list); !note.empty()) log_line("port=" + name + ": " + note);
   return Unit{};
 }
 

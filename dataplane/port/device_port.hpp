@@ -8,6 +8,7 @@
 
 #include "dataplane/port/ethdev.hpp"
 #include "dataplane/port/managed_port.hpp"
+#include "dataplane/port/peer_steering.hpp"
 #include "dataplane/port/port_factory.hpp"
 
 namespace turnpike::dataplane {
@@ -25,6 +26,7 @@ public:
   }
   PortState state() const override;
   HostPath* host_path() override { return twin_.get(); }
+  Status apply(const LocalAddressList& list) override;
 
 protected:
   DevicePort() = default;
@@ -34,6 +36,7 @@ protected:
   std::uint16_t id_ = 0;
   std::optional<Ethdev> device_;
   std::unique_ptr<HostPath> twin_;
+  std::optional<PeerSteering> steering_;  // after the device: its rules go first
 };
 
 }  // namespace turnpike::dataplane
