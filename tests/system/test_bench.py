@@ -8,7 +8,7 @@ import pytest
 
 from netns import ROOT, Lab
 
-SESSIONS, RATE, SECONDS = 8, 4000, 2
+SESSIONS, RATE, SECONDS = 8, 4000, 1
 
 
 def load(lab, relay, *options):
