@@ -62,8 +62,10 @@ def test_refused_with_a_clear_line(lab, case):
     assert re.search(named, report), report
 
 
-def test_no_port_names_the_option(lab):
-    assert "--port" in refusal(lab, base=())
+def test_port_options_want_a_name(lab):
+    """Without any port option kernel sockets serve (test_socket_port.py)."""
+    for option in ("--iface", "--pci"):
+        assert f"{option} wants a" in refusal(lab, option, base=())
 
 
 def test_program_not_built_names_the_command(lab):
