@@ -3,9 +3,11 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "dataplane/doctor.hpp"
 #include "dataplane/port/netdev.hpp"
@@ -60,6 +62,27 @@ void check_xdp(const PortSpec& spec, std::vector<Finding>& findings) {
   }
 }
 
+// A descriptor for each allocation, unless relay ports are shared; start-up raises the soft limit to the hard
+// one.
+void check_sockets(const StartOptions& options, std::vector<Finding>& findings) {
+  constexpr long kWantedBuffer = 16L << 20;
+  long rmem = 0;
+  std::ifstream("/proc/sys/net/core/rmem_max") >> rmem;
+  const std::string size = "socket buffers: up to " + std::to_string(rmem >> 10) + " KiB";
+  const bool enough = rmem >= kWantedBuffer || geteuid() == 0;
+  findings.push_back(enough ? Finding{Verdict::kOk, size, ""}
+                            : Finding{Verdict::kWarn, size, "sysctl -p scripts/turnpike-sysctl.conf"});
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const std::uint64_t wanted = std::uint64_t{options.capacity.allocations} * options.capacity.workers + 64;
+  const std::string sockets = "sockets: " + std::to_string(limit.rlim_max) + " at most";
+  findings.push_back(
+      limit.rlim_max >= wanted
+          ? Finding{Verdict::kOk, sockets, ""}
+          : Finding{Verdict::kWarn, sockets + ", max-allocations wants " + std::to_string(wanted),
+                    "raise LimitNOFILE (ulimit -Hn), lower max-allocations, or --multiplex-peer"});
+}
+
 void check_twin(const PortSpec& spec, std::vector<Finding>& findings) {
   if (spec.twin.empty()) return;
   if (access("/dev/net/tun", R_OK | W_OK) == 0) {
@@ -92,11 +115,13 @@ std::vector<Finding> check_ports(const StartOptions& options, const Machine& mac
     }
     if (spec.kind == PortKind::kPci) check_pci(spec, machine, findings);
     if (spec.kind == PortKind::kXdp) check_xdp(spec, findings);
-    if (spec.kind == PortKind::kMemif || spec.kind == PortKind::kVhost || spec.kind == PortKind::kVdev) {
+    if (spec.kind == PortKind::kMemif || spec.kind == PortKind::kVhost || spec.kind == PortKind::kVdev ||
+        spec.kind == PortKind::kSocket) {
       findings.push_back({Verdict::kOk, "port=" + spec.text, ""});
     }
     check_twin(spec, findings);
   }
+  if (options.kernel_sockets()) check_sockets(options, findings);
   return findings;
 }
 

@@ -90,6 +90,9 @@ void Worker::housekeeping() noexcept {
       lcore.published->counts.counters[static_cast<std::size_t>(Counter::k_mbufs_in_use)];
   level.store(rte_mempool_in_use_count(lcore.mbufs), std::memory_order_relaxed);
   lcore.reassembly->expire(lcore);
+  for (const auto& port : lcore.ports) {
+    if (const char* complaint = port->complaint(lcore.index)) lcore.errors.raise(complaint, lcore.now_ns);
+  }
 }
 
 // From the start of one pass to the start of the next; only after a busy pass, because idle ones sleep.

@@ -47,6 +47,8 @@ public:
   virtual void close_relay(std::uint16_t, const wire::Endpoint&) noexcept {}
   // Kernel sockets only: sleeps until something may be there, the eventfd was written or the time is over.
   virtual void wait(std::uint16_t, int /*timeout_ms*/) noexcept {}
+  // What went wrong since the last question and an operator should know; null: nothing.
+  virtual const char* complaint(std::uint16_t) noexcept { return nullptr; }
   // Received and not yet taken: no reason to wait.
   virtual bool has_more(std::uint16_t) const noexcept { return false; }
 

@@ -63,6 +63,11 @@ public:
     if (first_) set_->queue(queue).close_relay(local);
   }
   void wait(std::uint16_t queue, int timeout_ms) noexcept override { set_->queue(queue).wait(timeout_ms); }
+  const char* complaint(std::uint16_t queue) noexcept override {
+    return first_ && set_->queue(queue).take_gso_refused()
+               ? "a kernel socket's GSO was refused and is off: sending it one by one"
+               : nullptr;
+  }
   bool has_more(std::uint16_t queue) const noexcept override { return !set_->queue(queue).empty(); }
   PortState state() const override { return {true, 65535, 0, {}}; }
 

@@ -156,6 +156,8 @@ def test_kernel_refuses(lab, start, tmp_path, monkeypatch, fault):
     arrived = drain(peer)
     if fault == "gso":
         assert arrived == 100 and io(relay)["io_gso_refused"] == 1
+        time.sleep(0.2)
+        assert ["GSO was refused" in error["text"] for error in relay.ctl("status")["errors"]] == [True]
     else:
         dropped = relay.drops()["socket_tx_dropped"] - before
         assert 0 < dropped and arrived == 100 - dropped and io(relay)["io_tx_would_block"] > 0
