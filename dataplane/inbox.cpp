@@ -77,21 +77,27 @@ RelaySockets relay_sockets(const Lcore& lcore, std::uint32_t allocation) noexcep
   return sockets;
 }
 
-// Those of `sockets` that are not in `kept`.
-void close_relays(Lcore& lcore, const RelaySockets& sockets, const RelaySockets& kept) noexcept {
+// Those of `sockets` that are not in `other`.
+RelaySockets without(RelaySockets sockets, const RelaySockets& other) noexcept {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    if (sockets[i].address.family == wire::Family::kNone || sockets[i] == kept[i]) continue;
-    lcore.ports.front()->close_relay(lcore.index, sockets[i]);
+    if (sockets[i] == other[i]) sockets[i] = {};
+  }
+  return sockets;
+}
+
+void close_relays(Lcore& lcore, const RelaySockets& sockets) noexcept {
+  for (const wire::Endpoint& socket : sockets) {
+    if (socket.address.family != wire::Family::kNone) lcore.ports.front()->close_relay(lcore.index, socket);
   }
 }
 
-// Those of `sockets` that are not in `open`; on an error none is left behind.
-int open_relays(Lcore& lcore, const RelaySockets& sockets, const RelaySockets& open) noexcept {
+// On an error none is left behind.
+int open_relays(Lcore& lcore, const RelaySockets& sockets) noexcept {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    if (sockets[i].address.family == wire::Family::kNone || sockets[i] == open[i]) continue;
+    if (sockets[i].address.family == wire::Family::kNone) continue;
     const int error = lcore.ports.front()->open_relay(lcore.index, sockets[i]);
     if (error == 0) continue;
-    if (i == 1) close_relays(lcore, {sockets[0], {}}, open);
+    if (i == 1) close_relays(lcore, {sockets[0], {}});
     return error;
   }
   return 0;
@@ -111,13 +117,13 @@ void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
   // First the sockets: their refusal leaves the tables as they were.
   const RelaySockets wanted =
       lcore.kernel_sockets ? RelaySockets{fact->relay_v4, fact->relay_v6} : RelaySockets{};
-  if (const int error = open_relays(lcore, wanted, before); error != 0)
+  const RelaySockets opened = without(wanted, before);
+  if (const int error = open_relays(lcore, opened); error != 0)
     return refuse(lcore, message.header.seq, socket_refusal(error));
   const Applied result = lcore.tables->install(*fact, lcore.locals);
-  const RelaySockets after = relay_sockets(lcore, index);
-  close_relays(lcore, before, after);
+  close_relays(lcore, without(before, relay_sockets(lcore, index)));
   if (result != Applied::kDone) {
-    close_relays(lcore, wanted, after);
+    close_relays(lcore, opened);
     return refuse(lcore, message.header.seq, refusal(result));
   }
   lcore.count(Counter::k_facts_applied);
@@ -131,7 +137,7 @@ void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
 void close_all_relays(Lcore& lcore) noexcept {
   if (!lcore.kernel_sockets) return;
   for (std::uint32_t i = 0; i < lcore.region->capacity().allocations; ++i)
-    close_relays(lcore, relay_sockets(lcore, i), {});
+    close_relays(lcore, relay_sockets(lcore, i));
 }
 
 bool remove(Lcore& lcore, Command kind, const shm::Message& message) noexcept {
@@ -140,7 +146,7 @@ bool remove(Lcore& lcore, Command kind, const shm::Message& message) noexcept {
   if (kind == Command::kRemoveAllocation) {
     const RelaySockets before = relay_sockets(lcore, fact->removed.index);
     lcore.tables->remove_allocation(fact->removed);
-    close_relays(lcore, before, relay_sockets(lcore, fact->removed.index));
+    close_relays(lcore, without(before, relay_sockets(lcore, fact->removed.index)));
   }
   if (kind == Command::kRemovePermission) lcore.tables->remove_permission(fact->removed);
   if (kind == Command::kRemoveChannel) lcore.tables->remove_channel(fact->removed);

@@ -48,7 +48,6 @@ struct alignas(kIsolation) Lcore {
   // Ports are kernel sockets, all of them: the kernel steers clients to workers, makes and checks UDP
   // checksums, and loops back what we send to ourselves.
   bool kernel_sockets = false;
-  int wake_workers = -1;
   int wake_main = -1;
   int wake_control = -1;
   PortOwners* port_owners = nullptr;      // shared by all workers

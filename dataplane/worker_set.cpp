@@ -39,7 +39,6 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.software = config.software;
   lcore.kernel_sockets = config.kernel_sockets;
   lcore.locals.set_kernel_sockets(config.kernel_sockets);
-  lcore.wake_workers = config.wake_workers;
   lcore.wake_main = config.wake_main;
   lcore.wake_control = config.wake_control;
   lcore.tables = std::move(*tables);

@@ -82,16 +82,11 @@ Status SocketSet::listen_on(const wire::Endpoint& local, std::uint16_t workers) 
   // Alone first: SO_REUSEPORT would let us in beside another process of this user.
   const int probe = open_socket(local, true, false, false);
   if (probe < 0) return Error{why(local, -probe)};
+  close(probe);
   Listener& listener = listeners_.emplace_back();
   listener.local = local;
-  if (workers == 1) {
-    close(probe);
-    listener.fds.push_back(open_socket(local, true, false, options_.recvmmsg));
-  } else {
-    close(probe);
-    for (std::uint16_t i = 0; i < workers; ++i)
-      listener.fds.push_back(open_socket(local, true, true, options_.recvmmsg));
-  }
+  for (std::uint16_t i = 0; i < workers; ++i)
+    listener.fds.push_back(open_socket(local, true, workers > 1, options_.recvmmsg));
   for (const int fd : listener.fds) {
     if (fd < 0) return Error{why(local, -fd)};
   }

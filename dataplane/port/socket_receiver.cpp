@@ -3,8 +3,6 @@
 #include "dataplane/port/socket_receiver.hpp"
 
 #include <linux/errqueue.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
 #include <algorithm>
