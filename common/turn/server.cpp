@@ -267,6 +267,15 @@ void Server::for_each_session(const std::function<void(const SessionView&)>& vis
   });
 }
 
+void Server::client_gone(const FiveTuple& client, Time now, Effects& effects) {
+  Service& service = state_->service;
+  Step step{now, effects};
+  if (Allocation* found = service.sessions.find(client, step)) {
+    service.sessions.remove(*found, effects);
+    ++service.counters.allocations_deleted;
+  }
+}
+
 void Server::remove(SlotId allocation, Effects& effects) {
   Service& service = state_->service;
   if (Allocation* found = service.sessions.find(allocation)) {

@@ -68,6 +68,8 @@ public:
   std::size_t allocation_count() const;
   const ServerCounters& counters() const;
   void for_each_session(const std::function<void(const SessionView&)>& visit) const;
+  // The connection of a client on TCP, TLS or DTLS is gone, and its allocation with it (RFC 8656 section 6).
+  void client_gone(const FiveTuple& client, Time now, Effects& effects);
   // Ends one allocation (turnpikectl disconnect, dataplane lost, ...).
   void remove(SlotId allocation, Effects& effects);
 

@@ -174,6 +174,7 @@ std::string format_status(const Json& answer) {
   out += "\n" + ports_table(answer.at("ports"));
   out += "\n" + workers_table(answer.at("workers"));
   out += counters_table("SERVER", answer.at("server"));
+  out += counters_table("CLIENTS", answer.at("clients"));
   out += counters_table("LINK", answer.at("link"));
   for (const Json& error : answer.at("errors")) {
     out += "\nerror on worker " + text_of(error.at("worker")) + ": " + text_of(error.at("text")) + " (" +

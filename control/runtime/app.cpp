@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "control/admin/reports.hpp"
+#include "control/runtime/clock.hpp"
 #include "control/runtime/log.hpp"
 #include "control/runtime/port_holder.hpp"
 #include "control/runtime/port_range.hpp"
@@ -23,8 +24,6 @@ using Descriptor = asio::posix::stream_descriptor;
 
 constexpr seconds kShortestAnnounceTimeout{1};
 constexpr auto kTickInterval = std::chrono::seconds(1);
-
-Time monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 }  // namespace
 
@@ -44,12 +43,16 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
   std::unique_ptr<App> app(new App(std::move(options), std::move(**attachment), std::move(*network)));
   if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
   if (auto announced = app->announce(); !announced) return Error{announced.error()};
-  auto admin = AdminServer::open(app->io_, app->options_.paths.control_socket,
-                                 [app = app.get()](std::string_view line) {
-                                   const ReportSources sources{app->options_, app->attachment_, *app->engine_,
-                                                               app->statistics_, app->started_};
-                                   return answer_request(sources, monotonic_now(), line);
-                                 });
+  auto listeners = Listeners::open(app->io_, app->options_, app->engine_->served(), *app->engine_,
+                                   app->crypto_, std::move(app->held_endpoints_));
+  if (!listeners) return Error{listeners.error()};
+  app->listeners_ = std::move(*listeners);
+  auto admin = AdminServer::open(
+      app->io_, app->options_.paths.control_socket, [app = app.get()](std::string_view line) {
+        const ReportSources sources{app->options_,    app->attachment_, *app->engine_,
+                                    *app->listeners_, app->statistics_, app->started_};
+        return answer_request(sources, monotonic_now(), line);
+      });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
   return app;
@@ -71,7 +74,7 @@ Status App::prepare() {
   if (!served) return Error{served.error()};
   // Where the dataplane has the sockets, nothing needs to be held or reserved for it.
   if (listener) return make_engine(std::move(*served));
-  auto held = hold_endpoints(served->service_endpoints(options_));
+  auto held = hold_endpoints(served->listening_endpoints(options_));
   if (!held) return Error{held.error()};
   held_endpoints_ = std::move(*held);
   const bool shares_addresses = std::any_of(
@@ -111,6 +114,7 @@ Status App::run() {
   std::fflush(stdout);
   loop();
   admin_.reset();
+  listeners_.reset();
   if (!failure_.empty()) return Error{failure_};
   spdlog::info("stopped with {} sessions", engine_->server().allocation_count());
   return Unit{};
@@ -189,6 +193,7 @@ void App::schedule_tick() {
 void App::tick() {
   const Time now = monotonic_now();
   engine_->tick(now);
+  listeners_->tick(now);
   statistics_.tick(now);
   if (options_.udp_recvmmsg_log) statistics_.log_io(now);
   if (network_.probes_refused() && !std::exchange(probes_warned_, true)) {

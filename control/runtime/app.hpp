@@ -13,8 +13,10 @@
 
 #include "control/admin/admin_server.hpp"
 #include "control/crypto/openssl_crypto.hpp"
+#include "control/listeners/listeners.hpp"
 #include "control/options.hpp"
 #include "control/runtime/engine.hpp"
+#include "control/runtime/port_holder.hpp"
 #include "control/runtime/statistics.hpp"
 #include "control/runtime/unique_fd.hpp"
 
@@ -49,7 +51,7 @@ private:
   OpensslCrypto crypto_;
   Attachment attachment_;
   KernelNetwork network_;
-  std::vector<UniqueFd> held_endpoints_;
+  std::vector<HeldEndpoint> held_endpoints_;
   std::optional<Engine> engine_;
   Statistics statistics_;
   Time started_{};
@@ -63,6 +65,7 @@ private:
   boost::asio::steady_timer wake_timer_{io_};
   Time wake_at_ = kNever;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<Listeners> listeners_;
   std::uint64_t wake_value_ = 0;  // read from the eventfd
   bool stopping_ = false;
   bool probes_warned_ = false;

@@ -28,14 +28,6 @@ turn::Config server_config(const ControlOptions& options, const shm::Capacity& c
   return config;
 }
 
-std::vector<wire::ServerEndpoint> listeners(const ControlOptions& options, const ServedAddresses& served) {
-  std::vector<wire::ServerEndpoint> endpoints;
-  for (const wire::IpAddress& address : served.listening) {
-    endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
-  }
-  return endpoints;
-}
-
 }  // namespace
 
 Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
@@ -47,8 +39,10 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       ports_(attachment.ports()),
       next_hops_(network),
       queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
-      writer_(attachment.region().capacity(), queues_, next_hops_),
-      reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
+      clients_(attachment.workers()),
+      writer_(attachment.region().capacity(), queues_, next_hops_, clients_),
+      reader_(attachment.region(), served_.listening_endpoints(options),
+              static_cast<std::uint16_t>(ports_.size())),
       server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
@@ -85,6 +79,8 @@ bool Engine::pass(Time now) {
     writer_.rebind_some(kRebindBudget);
     ++taken;
   }
+  clients_.flush();
+  queues_.signal();
   return taken != 0;
 }
 
@@ -120,8 +116,22 @@ void Engine::on_request(WorkerIndex worker, const turn::FiveTuple& from, const s
   write_effects(&origin);
 }
 
+void Engine::on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+                     Bytes datagram) {
+  if (dtls_handler_) dtls_handler_({from.client, from.server, worker, path}, datagram, now_);
+}
+
+void Engine::send_datagram(const DtlsPath& path, Bytes datagram) {
+  shm::SendDatagram head;
+  head.from = path.server;
+  head.to = path.client;
+  head.path = path.link;
+  queues_.push_datagram(path.worker, head, datagram);
+}
+
 void Engine::on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) {
   if (seq > writer_.last_seq(worker)) return;
+  clients_.on_refused(worker, seq);
   effects_.clear();
   server_.on_refused(worker, seq, now_, effects_, reason);
   write_effects(nullptr);
@@ -132,6 +142,25 @@ void Engine::on_applied(WorkerIndex worker, std::uint64_t seq) {
   if (seq > writer_.last_seq(worker) || seq <= applied_[worker]) return;
   applied_[worker] = seq;
   server_.on_applied(worker, seq, now_);
+  clients_.on_applied(worker, seq);
+}
+
+// Any worker will do for a client that control serves: they are spread by their 5-tuples.
+void Engine::on_client_message(const turn::FiveTuple& from, Bytes message, Time now) {
+  const auto worker = static_cast<WorkerIndex>(turn::hash_value(from, 0) % applied_.size());
+  effects_.clear();
+  server_.handle_client(from, worker, message, now, effects_);
+  write_effects(nullptr);
+}
+
+void Engine::on_client_gone(const turn::FiveTuple& client, Time now) {
+  effects_.clear();
+  server_.client_gone(client, now, effects_);
+  write_effects(nullptr);
+}
+
+void Engine::on_to_client(const turn::SlotId& allocation, Bytes message) {
+  if (!clients_.deliver(allocation, message)) ++late_messages_;
 }
 
 void Engine::on_port_changed() {

@@ -3,6 +3,7 @@
 // the rings, network changes into next hops. The caller supplies the time and decides when to look.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,13 +12,14 @@
 #include "control/dataplane_link/command_queues.hpp"
 #include "control/dataplane_link/effect_writer.hpp"
 #include "control/dataplane_link/event_reader.hpp"
+#include "control/listeners/dtls_road.hpp"
 #include "control/netlink/kernel_network.hpp"
 #include "control/relay/next_hops.hpp"
 #include "control/runtime/addresses.hpp"
 
 namespace turnpike::control {
 
-class Engine final : public EventHandler {
+class Engine final : public EventHandler, public ClientHandler {
 public:
   // `options`, `crypto`, `attachment` and `network` must outlive the engine.
   Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
@@ -38,6 +40,18 @@ public:
   void on_network_changed(const KernelNetwork::Changes& changes);
   void tick(Time now) { next_hops_.tick(now), writer_.write_next_hops(); }  // about once a second
 
+  ClientTable& clients() { return clients_; }
+  const ClientTable& clients() const { return clients_; }
+  std::uint64_t late_messages() const { return late_messages_; }
+  void on_client_message(const turn::FiveTuple& from, Bytes message, Time now) override;
+  void on_client_gone(const turn::FiveTuple& client, Time now) override;
+
+  // DTLS through the sockets of workers: what arrives goes to `handler`, and answers go back by
+  // send_datagram().
+  using DtlsHandler = std::function<void(const DtlsPath& path, Bytes datagram, Time now)>;
+  void set_dtls_handler(DtlsHandler handler) { dtls_handler_ = std::move(handler); }
+  void send_datagram(const DtlsPath& path, Bytes datagram);
+
   const turn::Server& server() const { return server_; }
   const ServedAddresses& served() const { return served_; }
   const PortRange& relay_ports() const { return relay_ports_; }
@@ -50,9 +64,12 @@ public:
 private:
   void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                   Bytes message) override;
+  void on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+               Bytes datagram) override;
   void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) override;
   void on_applied(WorkerIndex worker, std::uint64_t seq) override;
   void on_port_changed() override;
+  void on_to_client(const turn::SlotId& allocation, Bytes message) override;
   void write_effects(const RequestOrigin* origin);
   bool facts_outstanding() const;
 
@@ -63,11 +80,14 @@ private:
   std::vector<PortInfo> ports_;
   NextHops next_hops_;
   CommandQueues queues_;
+  ClientTable clients_;
   EffectWriter writer_;
   EventReader reader_;
   turn::Server server_;
   turn::Effects effects_;
+  DtlsHandler dtls_handler_;
   std::vector<std::uint64_t> applied_;
+  std::uint64_t late_messages_ = 0;  // for clients that had gone
   bool backlog_ = false;
   Time now_{};      // of the pass that is going on
   Time poll_at_{};  // next look at applied_seq and full rings
