@@ -8,9 +8,9 @@
 
 #include "common/config/options.hpp"
 #include "control/crypto/openssl_crypto.hpp"
+#include "control/log/log.hpp"
 #include "control/options.hpp"
 #include "control/runtime/app.hpp"
-#include "control/runtime/log.hpp"
 
 namespace {
 
@@ -20,6 +20,11 @@ using turnpike::control::OpensslCrypto;
 
 int fail(const std::string& text) {
   std::fprintf(stderr, "turnpike-control: %s\n", text.c_str());
+  return 1;
+}
+
+int fail_logged(const std::string& text) {
+  turnpike::control::log_failure(text);
   return 1;
 }
 
@@ -43,6 +48,10 @@ int main(int argc, char** argv) {
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // until the event loop takes them
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &hangup, nullptr);  // likewise
   signal(SIGPIPE, SIG_IGN);
 
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
@@ -57,11 +66,11 @@ int main(int argc, char** argv) {
   }
   options->wipe("user");
   hide_passwords(argc, argv);
-  turnpike::control::start_log(settings->verbose);
+  if (auto started = turnpike::control::start_log(settings->log); !started) return fail(started.error());
 
   auto app = App::start(std::move(*settings), stop);
-  if (!app) return fail(app.error());
+  if (!app) return fail_logged(app.error());
   if (*app == nullptr) return 0;
-  if (auto ended = (*app)->run(); !ended) return fail(ended.error());
+  if (auto ended = (*app)->run(); !ended) return fail_logged(ended.error());
   return 0;
 }

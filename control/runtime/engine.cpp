@@ -3,9 +3,11 @@
 #include "control/runtime/engine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <unordered_set>
 
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -36,6 +38,14 @@ std::vector<wire::ServerEndpoint> listeners(const ControlOptions& options, const
   return endpoints;
 }
 
+Time steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+std::uint64_t log_seed(Crypto& crypto) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  crypto.random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
 }  // namespace
 
 Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
@@ -49,7 +59,9 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
       writer_(attachment.region().capacity(), queues_, next_hops_),
       reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
+      session_log_(options.turn.realm, attachment.region(), log_seed(crypto), steady_now),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users,
+              &session_log_),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
@@ -145,6 +157,12 @@ void Engine::on_port_changed() {
   }
   next_hops_.set_ports(ports_);
   writer_.begin_rebind();
+}
+
+void Engine::tick(Time now) {
+  next_hops_.tick(now);
+  writer_.write_next_hops();
+  session_log_.tick();
 }
 
 void Engine::on_network_changed(const KernelNetwork::Changes& changes) {
