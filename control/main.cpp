@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/config/options.hpp"
+#include "control/coturn/import.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/log/log.hpp"
 #include "control/options.hpp"
@@ -57,6 +58,10 @@ int main(int argc, char** argv) {
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
   if (!options) return fail(options.error());
   if (options->print_if_asked()) return 0;
+  if (options->action() == turnpike::config::Options::Action::kImportCoturn) {
+    const auto imported = turnpike::control::import_coturn(options->import_file(), options->output_file());
+    return imported ? 0 : fail(imported.error());
+  }
   OpensslCrypto crypto;
   auto settings = ControlOptions::read(*options, crypto);
   if (!settings) return fail(settings.error());
