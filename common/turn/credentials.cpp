@@ -93,8 +93,9 @@ bool deletes(const MessageView& message) {
 // USERHASH.
 ErrorCode failed(Service& service, const Request& request, AuthenticationFailure why,
                  std::string_view user = {}) {
-  const std::string_view name = text(request.message, Attribute::kUsername).value_or(user);
-  service.observer.on_authentication_failure(request.from, name, why);
+  const auto realm = text(request.message, Attribute::kRealm);
+  const auto name = text(request.message, Attribute::kUsername);
+  service.observer.on_authentication_failure({request.from, realm.value_or(""), name.value_or(user)}, why);
   return ErrorCode::kUnauthenticated;
 }
 

@@ -124,7 +124,7 @@ void serve_turn(Service& service, Request& request) {
   }
   request.reply.worker = allocation->id.worker;
   if (allocation->user->name != request.user) {
-    service.observer.on_authentication_failure(request.from, request.user,
+    service.observer.on_authentication_failure({request.from, service.config.realm, request.user},
                                                AuthenticationFailure::kOthersAllocation);
     return send_error(service, request, stun::ErrorCode::kWrongCredentials);
   }

@@ -70,6 +70,7 @@ constexpr std::string_view name_of(AuthenticationFailure why) {
 struct SessionRecord {
   SlotId allocation;
   FiveTuple five_tuple;
+  std::string_view realm;
   std::string_view user;
   RelayEndpoint relay_v4;  // as advertised; family kNone when there is none
   RelayEndpoint relay_v6;
@@ -80,15 +81,20 @@ struct SessionRecord {
   std::uint32_t peer_count = 0;      // all of them
 };
 
+// As the client says it, which is anything.
+struct FailedClient {
+  FiveTuple five_tuple;
+  std::string_view realm;
+  std::string_view user;  // empty when it sent a USERHASH that nobody has
+};
+
 class SessionObserver {
 public:
   virtual ~SessionObserver() = default;
   // The worker has it: the client hears of it now. An allocation that the worker refuses never begins.
   virtual void on_begin(const SessionRecord& /*session*/) {}
   virtual void on_end(const SessionRecord& /*session*/, EndReason /*reason*/) {}
-  // `user` is what the client calls itself, empty when it sent a USERHASH that nobody has.
-  virtual void on_authentication_failure(const FiveTuple& /*from*/, std::string_view /*user*/,
-                                         AuthenticationFailure /*why*/) {}
+  virtual void on_authentication_failure(const FailedClient& /*client*/, AuthenticationFailure /*why*/) {}
 };
 
 }  // namespace turnpike::turn

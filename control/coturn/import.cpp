@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <iterator>
 
 #include "common/config/options.hpp"
+#include "control/coturn/acceptance.hpp"
 #include "control/coturn/translation.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/options.hpp"
@@ -43,8 +45,8 @@ Status write(const std::string& path, const std::string& text) {
 }
 
 // What --check-config would say.
-Status check(const std::string& text, const std::string& name) {
-  const auto options = config::Options::parse_text(text, name);
+Status check(const std::string& text) {
+  const auto options = config::Options::parse_text(text, "line");
   if (!options) return Error{options.error()};
   OpensslCrypto crypto;
   const auto settings = ControlOptions::read(*options, crypto);
@@ -58,13 +60,13 @@ Status import_coturn(const std::string& input, const std::string& output) {
   const auto text = read(input);
   if (!text) return Error{text.error()};
   const Translation translation = translate_turnserver_conf(*text);
-  const std::string result =
-      "# Made from coturn's configuration by turnpike-control --import-coturn, version " +
-      std::string(config::version()) + ".\n" + translation.text;
+  std::string result = "# Made from coturn's configuration by turnpike-control --import-coturn, version " +
+                       std::string(config::version()) + ".\n" + translation.text;
+  const std::size_t refused = comment_refused(result, check);
   if (auto written = write(output, result); !written) return written;
   std::fprintf(stderr, "turnpike-control: %zu settings carried over, %zu left as comments that say why\n",
-               translation.carried, translation.commented);
-  if (const auto valid = check(result, output.empty() ? "the result" : output); !valid) {
+               translation.carried - std::min(refused, translation.carried), translation.commented + refused);
+  if (const auto valid = check(result); !valid) {
     std::fprintf(stderr, "turnpike-control: before it can be used: %s\n", valid.error().c_str());
   }
   return Unit{};

@@ -9,8 +9,8 @@
 
 #include "common/config/foreign_options.hpp"
 #include "common/config/options.hpp"
-#include "common/turn/address_policy.hpp"
 #include "common/wire/endpoint.hpp"
+#include "control/coturn/credential_options.hpp"
 #include "control/coturn/renames.hpp"
 #include "control/coturn/turnserver_conf.hpp"
 
@@ -20,12 +20,8 @@ namespace {
 using config::kOptionTable;
 using config::Option;
 
-// Whoever names one of these wants to know who allocates: the file is no open relay.
-constexpr auto kCredentials = std::to_array<std::string_view>(
-    {"user", "lt-cred-mech", "use-auth-secret", "static-auth-secret", "oauth", "userdb", "db", "psql-userdb",
-     "sql-userdb", "mysql-userdb", "mongo-userdb", "redis-userdb"});
-
 constexpr const char* kDefaultRealm = "turnpike";
+constexpr const char* kDefaultDatabase = "/var/lib/turn/turndb";  // Debian's
 
 class Translator {
 public:
@@ -52,7 +48,7 @@ private:
     std::string_view name;
     Rule rule;
   };
-  static constexpr std::size_t kRules = 13;
+  static constexpr std::size_t kRules = 8;
   static const std::array<NamedRule, kRules> kOwnRules;
 
   void note(const ConfLine& line, std::size_t position);
@@ -60,7 +56,11 @@ private:
     const auto found = last_.find(key);
     return found != last_.end() && lines_[found->second].is_on();
   }
-  bool open() const { return is_on("no-auth") && !is_on("lt-cred-mech") && !is_on("use-auth-secret"); }
+  // coturn wants no-auth alone; users do not matter then.
+  bool open() const {
+    return is_on("no-auth") && !is_on("lt-cred-mech") && !is_on("use-auth-secret") &&
+           !last_.contains("static-auth-secret");
+  }
 
   void translate(const ConfLine& line);
   void carry(const ConfLine& line);
@@ -69,14 +69,12 @@ private:
   void no_auth(const ConfLine& line);
   void long_term(const ConfLine& line);
   void realm(const ConfLine& line);
-  void address(const ConfLine& line);
-  void external(const ConfLine& line);
-  void peer_range(const ConfLine& line);
   void log_file(const ConfLine& line);
-  void no_stdout_log(const ConfLine& line);
   void switch_number(const ConfLine& line);
   void nonce(const ConfLine& line);
   void add_what_coturn_assumes();
+  void add_database();
+  bool has_credentials();
   void write_ports();
 
   void write(std::string_view key, std::string_view value) {
@@ -115,12 +113,7 @@ const std::array<Translator::NamedRule, Translator::kRules> Translator::kOwnRule
     {"no-auth", &Translator::no_auth},
     {"lt-cred-mech", &Translator::long_term},
     {"realm", &Translator::realm},
-    {"relay-ip", &Translator::address},
-    {"external-ip", &Translator::external},
-    {"allowed-peer-ip", &Translator::peer_range},
-    {"denied-peer-ip", &Translator::peer_range},
     {"log-file", &Translator::log_file},
-    {"no-stdout-log", &Translator::no_stdout_log},
     {"stale-nonce", &Translator::nonce},
 }};
 
@@ -134,8 +127,7 @@ const Option* own_option(std::string_view name) {
 void Translator::note(const ConfLine& line, std::size_t position) {
   if (!line.is_setting()) return;
   last_[line.key] = position;
-  const bool credentials =
-      std::find(kCredentials.begin(), kCredentials.end(), line.key) != kCredentials.end();
+  const bool credentials = is_credential_option(line.key);
   const bool flag = line.key == "lt-cred-mech" || line.key == "use-auth-secret" || line.key == "oauth";
   wants_credentials_ |= credentials && (!flag || line.is_on());
   if (line.key == "user") last_users_[user_name(line)] = position;
@@ -177,9 +169,7 @@ void Translator::carry(const ConfLine& line) {
       option.kind == config::Kind::kInteger && option.minimum == 0 && option.maximum == 1;
   if (one_or_none) return switch_number(line);
   if (line.value.empty()) return refuse(line, "needs a value; the default counts");
-  const auto value = config::normal_value(option, line.value, "");
-  if (value) return take(line, *value);
-  refuse(line, std::string_view(value.error()).substr(line.key.size() + line.value.size() + 3));
+  take(line, line.value);
 }
 
 // coturn counts how many go into one call; here it is on or off.
@@ -223,7 +213,7 @@ void Translator::user(const ConfLine& line) {
 
 void Translator::no_auth(const ConfLine& line) {
   if (!line.is_on()) return refuse(line, "it is so by default");
-  if (!open()) return refuse(line, "contradicts lt-cred-mech or use-auth-secret, which counts");
+  if (!open()) return refuse(line, "contradicts lt-cred-mech or a shared secret, which counts");
   take(line, "true");
 }
 
@@ -233,38 +223,7 @@ void Translator::long_term(const ConfLine& line) {
 }
 
 void Translator::realm(const ConfLine& line) {
-  constexpr std::size_t kMaxRealm = 127;
   if (line.value.empty()) return refuse(line, "empty");
-  if (line.value.size() > kMaxRealm) return refuse(line, "longer than 127 bytes");
-  take(line, line.value);
-}
-
-bool names_one_host(const std::optional<wire::IpAddress>& address) {
-  return address && *address != wire::IpAddress::v4(0) && address->bytes != wire::IpAddress{}.bytes;
-}
-
-void Translator::address(const ConfLine& line) {
-  if (!names_one_host(wire::parse_address(line.value)))
-    return refuse(line, "not an IP address of this machine");
-  take(line, line.value);
-}
-
-void Translator::external(const ConfLine& line) {
-  const std::size_t slash = line.value.find('/');
-  const std::string_view value = line.value;
-  const auto advertised = wire::parse_address(value.substr(0, slash));
-  const bool mapped = slash != std::string_view::npos;
-  const auto own = mapped ? wire::parse_address(value.substr(slash + 1)) : advertised;
-  if (!names_one_host(advertised) || !names_one_host(own) || own->family != advertised->family) {
-    return refuse(line,
-                  "not PUBLIC or PUBLIC/PRIVATE of one address family; names of hosts are not looked up");
-  }
-  take(line, line.value);
-}
-
-void Translator::peer_range(const ConfLine& line) {
-  const auto range = turn::AddressRange::parse(line.value);
-  if (!range) return refuse(line, range.error());
   take(line, line.value);
 }
 
@@ -277,15 +236,6 @@ void Translator::log_file(const ConfLine& line) {
   carry(line);
 }
 
-void Translator::no_stdout_log(const ConfLine& line) {
-  const auto file = last_.find("log-file");
-  const std::string name = file == last_.end() ? "" : lines_[file->second].value;
-  const bool elsewhere = is_on("syslog") || (!name.empty() && name != "stdout" && name != "-");
-  if (line.is_on() && !elsewhere)
-    return refuse(line, "give log-file=FILE or syslog with it: no file is chosen for you");
-  carry(line);
-}
-
 // 0 was for ever, no value was the default.
 void Translator::nonce(const ConfLine& line) {
   const Option& option = *own_option(line.key);
@@ -295,20 +245,37 @@ void Translator::nonce(const ConfLine& line) {
   take(line, std::to_string(option.maximum));
 }
 
+// Of each kind that the file wants.
+bool Translator::has_credentials() {
+  for (const char* database : {"userdb", "db", "psql-userdb", "redis-userdb"}) {
+    if (written_[database] != 0) return true;
+  }
+  const bool secrets_wanted = is_on("use-auth-secret") && own_option("use-auth-secret") != nullptr;
+  if (secrets_wanted) return written_["static-auth-secret"] != 0;
+  return written_["user"] != 0 || written_["static-auth-secret"] != 0;
+}
+
+void Translator::add_database() {
+  if (own_option("userdb") != nullptr) {
+    remark("coturn looks for users and secrets in its own database when the file names none.");
+    write("userdb", kDefaultDatabase);
+  } else {
+    remark(
+        "No user stands in turnserver.conf, and coturn's database is not served: give user=NAME:PASSWORD.");
+  }
+}
+
 void Translator::add_what_coturn_assumes() {
   std::string kept = std::exchange(out_.text, std::string());
   if (!ports_written_) write_ports();
-  if (wants_credentials_ && !open() && written_["realm"] == 0) {
+  const bool closed = wants_credentials_ && !open();
+  if (closed && written_["realm"] == 0) {
     remark(
         "coturn takes the machine's domain name. A key (user=NAME:0xKEY) fits the realm that it was made "
         "for.");
     write("realm", kDefaultRealm);
   }
-  if (wants_credentials_ && !open() && written_["user"] == 0) {
-    remark(
-        "No user stands in turnserver.conf: give user=NAME:PASSWORD, unless a line above says where users "
-        "are.");
-  }
+  if (closed && !has_credentials()) add_database();
   if (!wants_credentials_ && written_["no-auth"] == 0) {
     remark("Without users coturn lets everybody allocate. Give user=NAME:PASSWORD and realm=REALM instead.");
     write("no-auth", "true");

@@ -15,7 +15,7 @@ struct Translation {
 };
 
 // Order and comments stay. Names go by the tables: an option that options.def has is carried over, one of
-// foreign_options.def is commented with its text.
+// foreign_options.def is commented with its text. Values are not judged here (acceptance.hpp).
 Translation translate_turnserver_conf(std::string_view text);
 
 }  // namespace turnpike::control

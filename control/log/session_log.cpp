@@ -32,9 +32,8 @@ std::string id_of(const turn::SlotId& slot) {
 
 }  // namespace
 
-SessionLog::SessionLog(std::string realm, const shm::Region& region, std::uint64_t seed,
-                       std::function<Time()> clock)
-    : realm_(std::move(realm)), region_(region), clock_(std::move(clock)), limiter_(seed) {}
+SessionLog::SessionLog(const shm::Region& region, std::uint64_t seed, std::function<Time()> clock)
+    : region_(region), clock_(std::move(clock)), limiter_(seed) {}
 
 void SessionLog::add_session(Event& event, const turn::SessionRecord& session) const {
   std::vector<std::string> relays;
@@ -43,7 +42,7 @@ void SessionLog::add_session(Event& event, const turn::SessionRecord& session) c
   }
   event.add("session", id_of(session.allocation))
       .add("user", session.user)
-      .add("realm", realm_)
+      .add("realm", session.realm)
       .add("client", wire::to_string(session.five_tuple.client))
       .add("server", wire::to_string(session.five_tuple.server))
       .add("transport", name_of(session.five_tuple.transport))
@@ -86,18 +85,18 @@ void SessionLog::on_end(const turn::SessionRecord& session, turn::EndReason reas
   event.write();
 }
 
-void SessionLog::on_authentication_failure(const turn::FiveTuple& from, std::string_view user,
+void SessionLog::on_authentication_failure(const turn::FailedClient& client,
                                            turn::AuthenticationFailure why) {
   if (!event_wanted(kFailureLevel)) return;
   const Time now = clock_();
-  if (!limiter_.permits(from.client.address, now)) return;
+  if (!limiter_.permits(client.five_tuple.client.address, now)) return;
   failure_told_ = now;
   Event(kFailureLevel, "authentication_failure")
-      .add("client", wire::to_string(from.client))
-      .add("server", wire::to_string(from.server))
-      .add("transport", name_of(from.transport))
-      .add("user", user)
-      .add("realm", realm_)
+      .add("client", wire::to_string(client.five_tuple.client))
+      .add("server", wire::to_string(client.five_tuple.server))
+      .add("transport", name_of(client.five_tuple.transport))
+      .add("user", client.user)
+      .add("realm", client.realm)
       .add("why", turn::name_of(why))
       .add("suppressed", limiter_.take_suppressed())
       .write();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "common/shm/region.hpp"
 #include "common/turn/session_observer.hpp"
@@ -15,12 +14,11 @@ namespace turnpike::control {
 class SessionLog final : public turn::SessionObserver {
 public:
   // `region` must outlive it. `seed` keeps clients from knowing which of them share a bucket.
-  SessionLog(std::string realm, const shm::Region& region, std::uint64_t seed, std::function<Time()> clock);
+  SessionLog(const shm::Region& region, std::uint64_t seed, std::function<Time()> clock);
 
   void on_begin(const turn::SessionRecord& session) override;
   void on_end(const turn::SessionRecord& session, turn::EndReason reason) override;
-  void on_authentication_failure(const turn::FiveTuple& from, std::string_view user,
-                                 turn::AuthenticationFailure why) override;
+  void on_authentication_failure(const turn::FailedClient& client, turn::AuthenticationFailure why) override;
 
   // About once a second: failures that were suppressed a while ago, if no line has told of them since.
   void tick();
@@ -29,7 +27,6 @@ private:
   void add_session(Event& event, const turn::SessionRecord& session) const;
   void add_traffic(Event& event, const turn::SessionRecord& session) const;
 
-  std::string realm_;
   const shm::Region& region_;
   std::function<Time()> clock_;
   FailureLimiter limiter_;

@@ -59,7 +59,7 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
       writer_(attachment.region().capacity(), queues_, next_hops_),
       reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
-      session_log_(options.turn.realm, attachment.region(), log_seed(crypto), steady_now),
+      session_log_(attachment.region(), log_seed(crypto), steady_now),
       server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users,
               &session_log_),
       applied_(attachment.workers(), 0) {

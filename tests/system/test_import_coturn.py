@@ -92,6 +92,14 @@ def test_without_output_it_is_printed(tmp_path):
     assert run(BINARIES / "turnpike-dataplane", "--import-coturn", source).returncode == 1
 
 
+def test_values_that_are_refused_become_comments(tmp_path):
+    text = import_text(tmp_path, BASE + "relay-ip=host\nmin-port=60000\nmax-port=50000\ndenied-peer-ip=10.0.0.0-9\n"
+                       "user=bob:hidden\nrelay-threads=many\nverbose\n")
+    for line in ("# relay-ip=host: not an IP address", "# workers=many: not a whole number", "user=bob:hidden", "verbose=true"):
+        assert any(found.startswith(line) for found in text.splitlines()), f"{line}\n{text}"
+    assert re.search("^# denied-peer-ip=10.0.0.0-9: ", text, re.MULTILINE), text
+
+
 def test_an_imported_file_serves(lab, tmp_path):
     import_text(tmp_path, f"""# A coturn as many run it
 listening-ip={Lab.LISTEN}

@@ -25,6 +25,7 @@ protected:
     session_.allocation = {1, 3, 9};
     session_.five_tuple = {wire::ClientEndpoint(endpoint("192.0.2.1:5000")),
                            wire::ServerEndpoint(endpoint("198.51.100.1:3478")), turn::Transport::kUdp};
+    session_.realm = "example.org";
     session_.user = "alice";
     session_.relay_v4 = wire::RelayEndpoint(endpoint("198.51.100.1:50000"));
     session_.created = now_;
@@ -48,7 +49,7 @@ protected:
   std::shared_ptr<spdlog::logger> logger_;
   Time now_ = seconds(5000);
   turn::SessionRecord session_;
-  SessionLog log_{"example.org", *region, 1, [this] { return now_; }};
+  SessionLog log_{*region, 1, [this] { return now_; }};
 };
 
 TEST_F(SessionLogTest, begin) {
@@ -101,7 +102,7 @@ TEST_F(SessionLogTest, counters_of_the_slots_former_allocation_are_not_told) {
 
 TEST_F(SessionLogTest, failures_are_limited_and_the_rest_is_counted) {
   const auto fail = [&] {
-    log_.on_authentication_failure(session_.five_tuple, "mallory",
+    log_.on_authentication_failure({session_.five_tuple, "else.where", "mallory"},
                                    turn::AuthenticationFailure::kWrongPassword);
   };
   fail();
@@ -110,6 +111,7 @@ TEST_F(SessionLogTest, failures_are_limited_and_the_rest_is_counted) {
   EXPECT_EQ(line["level"], "warning");
   EXPECT_EQ(line["client"], "192.0.2.1:5000");
   EXPECT_EQ(line["user"], "mallory");
+  EXPECT_EQ(line["realm"], "else.where");
   EXPECT_EQ(line["why"], "wrong_password");
   EXPECT_EQ(line["suppressed"], 0);
   for (int i = 0; i < 4; ++i) fail();
@@ -123,7 +125,8 @@ TEST_F(SessionLogTest, failures_are_limited_and_the_rest_is_counted) {
 
 TEST_F(SessionLogTest, suppressed_failures_are_told_when_nothing_follows) {
   for (int i = 0; i < 25; ++i) {
-    log_.on_authentication_failure(session_.five_tuple, "m", turn::AuthenticationFailure::kUnknownUser);
+    log_.on_authentication_failure({session_.five_tuple, "else.where", "m"},
+                                   turn::AuthenticationFailure::kUnknownUser);
   }
   out_.str("");
   log_.tick();
@@ -142,7 +145,8 @@ TEST_F(SessionLogTest, nothing_below_the_level) {
   logger_->set_level(spdlog::level::err);
   log_.on_begin(session_);
   log_.on_end(session_, turn::EndReason::kDeleted);
-  log_.on_authentication_failure(session_.five_tuple, "m", turn::AuthenticationFailure::kUnknownUser);
+  log_.on_authentication_failure({session_.five_tuple, "else.where", "m"},
+                                 turn::AuthenticationFailure::kUnknownUser);
   EXPECT_TRUE(taken().is_null());
 }
 

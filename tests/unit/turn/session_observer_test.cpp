@@ -11,22 +11,23 @@ public:
   void on_end(const SessionRecord& session, EndReason reason) override {
     write("end", session, std::string(name_of(reason)));
   }
-  void on_authentication_failure(const FiveTuple& from, std::string_view user,
-                                 AuthenticationFailure why) override {
-    failures.push_back(wire::to_string(from.client) + " " + std::string(user) + " " +
-                       std::string(name_of(why)));
+  void on_authentication_failure(const FailedClient& client, AuthenticationFailure why) override {
+    failures.push_back(wire::to_string(client.five_tuple.client) + " " + std::string(client.realm) + " " +
+                       std::string(client.user) + " " + std::string(name_of(why)));
   }
 
   std::vector<std::string> lines;     // "begin USER", "end USER REASON"
-  std::vector<std::string> failures;  // "CLIENT USER WHY"
+  std::vector<std::string> failures;  // "CLIENT REALM USER WHY"
   SessionRecord last;
+  std::string last_realm;
   std::vector<std::string> last_peers;
 
 private:
   void write(const std::string& what, const SessionRecord& session, const std::string& reason) {
     lines.push_back(what + " " + std::string(session.user) + (reason.empty() ? "" : " " + reason));
     last = session;
-    last.user = {};
+    last.user = last.realm = {};
+    last_realm = session.realm;
     last.peers = {};
     last_peers.clear();
     for (const IpAddress& peer : session.peers) last_peers.push_back(wire::to_string(peer));
@@ -49,6 +50,7 @@ TEST_F(TurnObserver, an_allocation_begins_when_the_worker_has_it) {
   apply_all();
   ASSERT_EQ(diary.lines, Lines{"begin alice"});
   EXPECT_EQ(diary.last.five_tuple, c.tuple);
+  EXPECT_EQ(diary.last_realm, "example.org");
   EXPECT_EQ(diary.last.relay_v4, RelayEndpoint(reply.relayed.at(0)));
   EXPECT_EQ(diary.last.relay_v6.address.family, Family::kNone);
   EXPECT_EQ(diary.last.created, now);
@@ -167,9 +169,9 @@ TEST_F(TurnObserver, failed_authentication) {
   lost.learn(talk(lost, lost.plain(Method::kAllocate, MessageClass::kRequest)));
   lost.realm = "example.com";
   EXPECT_EQ(allocate(lost).error, 401);
-  EXPECT_EQ(diary.failures,
-            (Lines{"203.0.113.5:5000 alice wrong_password", "203.0.113.5:5001 ma\nllory unknown_user",
-                   "203.0.113.5:5002 alice wrong_realm"}));
+  EXPECT_EQ(diary.failures, (Lines{"203.0.113.5:5000 example.org alice wrong_password",
+                                   "203.0.113.5:5001 example.org ma\nllory unknown_user",
+                                   "203.0.113.5:5002 example.com alice wrong_realm"}));
   EXPECT_EQ(diary.lines, Lines{});
 }
 
@@ -189,7 +191,7 @@ TEST_F(TurnObserver, a_user_at_anothers_allocation) {
   allocate(alice);
   auto bob = client("203.0.113.5:5000", "bob", "hunter2");
   EXPECT_EQ(refresh(bob).error, 441);
-  EXPECT_EQ(diary.failures, Lines{"203.0.113.5:5000 bob others_allocation"});
+  EXPECT_EQ(diary.failures, Lines{"203.0.113.5:5000 example.org bob others_allocation"});
 }
 
 }  // namespace
