@@ -66,6 +66,8 @@ constexpr std::string_view name_of(AuthenticationFailure why) {
   return "others_allocation";
 }
 
+inline constexpr std::uint64_t kNeverInstalled = ~std::uint64_t{0};
+
 // One allocation as it is told. Views and spans are good during the call.
 struct SessionRecord {
   SlotId allocation;
@@ -75,8 +77,9 @@ struct SessionRecord {
   RelayEndpoint relay_v4;  // as advertised; family kNone when there is none
   RelayEndpoint relay_v6;
   Time created{};
-  std::uint64_t installed_by =
-      0;  // before the worker has applied this fact, the slot's counters are another's
+  // Before the worker has applied this fact, the slot's counters are a former allocation's; kNeverInstalled:
+  // it refused it.
+  std::uint64_t installed_by = kNeverInstalled;
   std::span<const IpAddress> peers;  // inside form; the first few that it had permissions for
   std::uint32_t peer_count = 0;      // all of them
 };

@@ -28,9 +28,12 @@ void Sessions::report_begin(WorkerIndex worker, std::uint64_t seq, const Pending
 }
 
 void Sessions::report_end(Allocation& allocation, EndReason reason) {
-  const SessionRecord record = record_of(allocation);
-  // The end may be known before it is known that the worker had applied the beginning.
-  if (!allocation.begun && reason != EndReason::kRefused) observer_.on_begin(record);
+  SessionRecord record = record_of(allocation);
+  if (!allocation.begun && reason == EndReason::kRefused) {
+    record.installed_by = kNeverInstalled;
+  } else if (!allocation.begun) {  // it is not known yet that the worker has applied the beginning
+    observer_.on_begin(record);
+  }
   allocation.begun = true;
   observer_.on_end(record, reason);
 }

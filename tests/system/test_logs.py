@@ -14,7 +14,7 @@ import pytest
 from netns import Lab
 from relay import Relay
 import stun
-from turn_client import TurnClient
+from turn_client import TurnClient, TurnError
 
 CHANNEL = 0x4000
 SERVER = (Lab.LISTEN, 3478)
@@ -185,6 +185,22 @@ def test_level_warning_has_no_allocations(lab, start, tmp_path):
     refuse(lab, 1, password="wrong")
     wait_for(file.read_text, lambda text: "authentication_failure" in text)
     assert "allocation_" not in file.read_text()
+
+
+def test_a_refused_allocation_never_begins(lab, start, tmp_path):
+    """No descriptor is left for its relay port: one line, without the counters of whoever had the slot before."""
+    file = tmp_path / "log"
+    start("--log-file", file, "--log-format", "json", prefix=("prlimit", "--nofile=64:64"))
+    clients = []
+    with pytest.raises(TurnError, match="508"):
+        for _ in range(64):
+            clients.append(client_of(lab))
+            clients[-1].allocate()
+    refused = wait_for(lambda: events(file, "allocation_end"), bool)
+    assert [entry["reason"] for entry in refused] == ["refused"]
+    assert refused[0]["client"] == text_of(clients[-1].socket.getsockname()) and refused[0]["to_peer_packets"] == 0
+    begun = wait_for(lambda: events(file, "allocation_begin"), lambda found: len(found) == len(clients) - 1)
+    assert refused[0]["session"] not in [entry["session"] for entry in begun]
 
 
 def test_syslog(lab, start):

@@ -98,6 +98,10 @@ TEST_F(SessionLogTest, counters_of_the_slots_former_allocation_are_not_told) {
   EXPECT_EQ(line["to_peer_packets"], 0);
   EXPECT_EQ(line["to_client_bytes"], 0);
   EXPECT_EQ(line["reason"], "refused");
+  session_.installed_by = turn::kNeverInstalled;  // a refused fact counts as applied
+  region->worker(1).applied_seq = 1000;
+  log_.on_end(session_, turn::EndReason::kRefused);
+  EXPECT_EQ(taken()["to_peer_packets"], 0);
 }
 
 TEST_F(SessionLogTest, failures_are_limited_and_the_rest_is_counted) {

@@ -119,6 +119,7 @@ TEST_F(TurnObserver, refused_by_the_worker_it_never_begins) {
   server().on_refused(0, reply.sent.last_fact, now, effects, RefusalReason::kTableFull);
   apply_all();
   EXPECT_EQ(diary.lines, Lines{"end alice refused"});
+  EXPECT_EQ(diary.last.installed_by, kNeverInstalled);
 }
 
 TEST_F(TurnObserver, another_port_after_a_refusal_is_one_allocation) {
