@@ -161,7 +161,9 @@ Result<ControlOptions> ControlOptions::read(const config::Options& options, Cryp
   auto paths = config::instance_paths(options);
   if (!paths) return Error{paths.error()};
   out.paths = std::move(*paths);
-  out.verbose = options.flag("verbose");
+  auto log = LogSettings::read(options);
+  if (!log) return Error{log.error()};
+  out.log = std::move(*log);
   out.turn.rfc5766_channels = options.flag("rfc5766-channel-numbers");
   if (options.flag("software-attribute")) out.turn.software = "Turnpike " + std::string(config::version());
   if (auto read = read_numbers(options, out); !read) return Error{read.error()};

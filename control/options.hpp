@@ -11,6 +11,7 @@
 #include "common/turn/config.hpp"
 #include "control/auth/static_users.hpp"
 #include "control/listeners/stream_set.hpp"
+#include "control/log/log.hpp"
 #include "control/relay/static_next_hop.hpp"
 
 namespace turnpike::control {
@@ -45,7 +46,7 @@ struct ControlOptions {
   bool listening_port_given = false;
   bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
-  bool verbose = false;
+  LogSettings log;
 
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);
 };

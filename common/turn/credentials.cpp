@@ -89,6 +89,16 @@ bool deletes(const MessageView& message) {
   return value && stun::decode_lifetime(*value) == 0u;
 }
 
+// A client that got this far has a nonce of ours: its address is its own. `user` serves when it sent only a
+// USERHASH.
+ErrorCode failed(Service& service, const Request& request, AuthenticationFailure why,
+                 std::string_view user = {}) {
+  const auto realm = text(request.message, Attribute::kRealm);
+  const auto name = text(request.message, Attribute::kUsername);
+  service.observer.on_authentication_failure({request.from, realm.value_or(""), name.value_or(user)}, why);
+  return ErrorCode::kUnauthenticated;
+}
+
 bool is_stale(Service& service, Request& request, Time age) {
   if (age <= service.config.nonce_lifetime || deletes(request.message)) return false;
   Allocation* allocation = service.sessions.find(request.from, request.step);
@@ -117,12 +127,15 @@ std::optional<ErrorCode> authenticate(Service& service, Request& request) {
 
   const Lookup lookup = find_user(service, message);  // A4
   if (lookup.contradiction) return ErrorCode::kBadRequest;
-  if (lookup.keys == nullptr || *realm != service.config.realm) return ErrorCode::kUnauthenticated;
+  if (lookup.keys == nullptr) return failed(service, request, AuthenticationFailure::kUnknownUser);
+  if (*realm != service.config.realm) return failed(service, request, AuthenticationFailure::kWrongRealm);
 
   const bool sha256 = *algorithm == PasswordAlgorithm::kSha256;  // A5
-  if (sha256 && !lookup.keys->sha256) return ErrorCode::kUnauthenticated;
+  if (sha256 && !lookup.keys->sha256) return failed(service, request, AuthenticationFailure::kNoSha256Key);
   const Bytes key = sha256 ? Bytes(*lookup.keys->sha256) : Bytes(lookup.keys->md5);
-  if (!stun::verify_integrity(service.crypto, message, key)) return ErrorCode::kUnauthenticated;
+  if (!stun::verify_integrity(service.crypto, message, key)) {
+    return failed(service, request, AuthenticationFailure::kWrongPassword, lookup.keys->name);
+  }
 
   if (is_stale(service, request, genuine->age)) return ErrorCode::kStaleNonce;  // A6
 

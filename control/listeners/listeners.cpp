@@ -4,7 +4,7 @@
 
 #include "control/runtime/clock.hpp"
 #include "control/runtime/engine.hpp"
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
 
 namespace turnpike::control {
 namespace {

@@ -70,6 +70,7 @@ void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) 
   clients_.erase(kept);
   if (!was_open) return;
   table_.remove(client);
+  if (reason == CloseReason::kStopping) return;  // the server goes with all its allocations
   handler_.on_client_gone(client.tuple(), monotonic_now());
 }
 

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "control/admin/reports.hpp"
+#include "control/log/log.hpp"
 #include "control/runtime/clock.hpp"
-#include "control/runtime/log.hpp"
 #include "control/runtime/port_holder.hpp"
 #include "control/runtime/port_range.hpp"
 
@@ -114,6 +114,7 @@ Status App::run() {
   std::fflush(stdout);
   loop();
   admin_.reset();
+  engine_->log_end_of_all(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
   listeners_.reset();
   if (!failure_.empty()) return Error{failure_};
   spdlog::info("stopped with {} sessions", engine_->server().allocation_count());
@@ -139,10 +140,13 @@ void App::watch() {
   signals_.add(SIGTERM, ignored);
   signals_.add(SIGINT, ignored);
   signals_.async_wait([this](error_code error, int) { stopping_ |= !error; });
+  hangups_.add(SIGHUP, ignored);
+  watch_hangups();
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGHUP);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
   // Asio closes what it is given: it gets duplicates.
   wake_control_.assign(fcntl(attachment_.wake_control(), F_DUPFD_CLOEXEC, 0));
@@ -152,6 +156,15 @@ void App::watch() {
   watch_network();
   watch_dataplane();
   schedule_tick();
+}
+
+// As logrotate does it: the file has another name by now, and a new one is wanted.
+void App::watch_hangups() {
+  hangups_.async_wait([this](error_code error, int) {
+    if (error) return;
+    reopen_log();
+    watch_hangups();
+  });
 }
 
 void App::watch_wake_ups() {
@@ -221,6 +234,7 @@ void App::loop() {
   while (!stopping_) {
     io_.poll();
     if (stopping_ || engine_->pass(monotonic_now())) continue;
+    flush_log();
     schedule_wake(engine_->next_wake(monotonic_now()));
     asleep.store(1, std::memory_order_relaxed);
     // The counterpart of the producers' fence: see RegionHeader.

@@ -38,6 +38,7 @@ private:
   Status make_engine(ServedAddresses served);
   Status announce();
   void watch();
+  void watch_hangups();
   void watch_wake_ups();
   void watch_network();
   void watch_dataplane();
@@ -58,6 +59,7 @@ private:
 
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_{io_};
+  boost::asio::signal_set hangups_{io_};
   boost::asio::posix::stream_descriptor wake_control_{io_};
   boost::asio::posix::stream_descriptor netlink_{io_};
   boost::asio::posix::stream_descriptor dataplane_{io_};

@@ -3,9 +3,12 @@
 #include "control/runtime/engine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <unordered_set>
 
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
+#include "control/runtime/clock.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -28,6 +31,12 @@ turn::Config server_config(const ControlOptions& options, const shm::Capacity& c
   return config;
 }
 
+std::uint64_t log_seed(Crypto& crypto) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  crypto.random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
 }  // namespace
 
 Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
@@ -43,7 +52,9 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       writer_(attachment.region().capacity(), queues_, next_hops_, clients_),
       reader_(attachment.region(), served_.listening_endpoints(options),
               static_cast<std::uint16_t>(ports_.size())),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
+      session_log_(attachment.region(), log_seed(crypto), monotonic_now),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users,
+              &session_log_),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
@@ -174,6 +185,12 @@ void Engine::on_port_changed() {
   }
   next_hops_.set_ports(ports_);
   writer_.begin_rebind();
+}
+
+void Engine::tick(Time now) {
+  next_hops_.tick(now);
+  writer_.write_next_hops();
+  session_log_.tick();
 }
 
 void Engine::on_network_changed(const KernelNetwork::Changes& changes) {

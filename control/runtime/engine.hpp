@@ -13,6 +13,7 @@
 #include "control/dataplane_link/effect_writer.hpp"
 #include "control/dataplane_link/event_reader.hpp"
 #include "control/listeners/dtls_road.hpp"
+#include "control/log/session_log.hpp"
 #include "control/netlink/kernel_network.hpp"
 #include "control/relay/next_hops.hpp"
 #include "control/runtime/addresses.hpp"
@@ -38,7 +39,9 @@ public:
   Time next_wake(Time now);
 
   void on_network_changed(const KernelNetwork::Changes& changes);
-  void tick(Time now) { next_hops_.tick(now), writer_.write_next_hops(); }  // about once a second
+  void tick(Time now);  // about once a second
+  // The engine is about to be given up: logs the end of every allocation.
+  void log_end_of_all(turn::EndReason reason) { server_.report_end_of_all(reason); }
 
   ClientTable& clients() { return clients_; }
   const ClientTable& clients() const { return clients_; }
@@ -83,6 +86,7 @@ private:
   ClientTable clients_;
   EffectWriter writer_;
   EventReader reader_;
+  SessionLog session_log_;
   turn::Server server_;
   turn::Effects effects_;
   DtlsHandler dtls_handler_;
