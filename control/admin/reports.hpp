@@ -16,6 +16,7 @@ struct ReportSources {
   const ControlOptions& options;
   const Attachment& attachment;
   const Engine& engine;
+  const UserDirectory& users;
   const Statistics& statistics;
   Time started{};
 };

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
+
+#include "control/store/key_text.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -17,25 +18,6 @@ Bytes as_bytes(std::string_view text) {
 
 bool has_control_characters(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
-std::optional<Md5Digest> parse_key(std::string_view digits) {
-  Md5Digest key;
-  if (digits.size() != 2 * key.size()) return std::nullopt;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    const auto high = hex_digit(digits[2 * i]);
-    const auto low = hex_digit(digits[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    key[i] = static_cast<std::uint8_t>(*high << 4 | *low);
-  }
-  return key;
 }
 
 Result<turn::UserKeys> parse_user(std::string_view line, std::size_t number, const std::string& realm,
@@ -56,16 +38,12 @@ Result<turn::UserKeys> parse_user(std::string_view line, std::size_t number, con
   }
   if (secret.empty()) return Error{named + "empty password; write NAME:PASSWORD or NAME:0xKEY"};
   if (secret.starts_with("0x")) {
-    const auto key = parse_key(secret.substr(2));
+    const auto key = parse_hex<16>(secret.substr(2));
     if (!key) return Error{named + "a key is 0x and 32 hex digits, the MD5 of NAME:REALM:PASSWORD"};
     keys.md5 = *key;
     return keys;
   }
-  std::string text = keys.name + ":" + realm + ":" + std::string(secret);
-  keys.md5 = crypto.md5(as_bytes(text));
-  keys.sha256 = crypto.sha256(as_bytes(text));
-  explicit_bzero(text.data(), text.size());
-  return keys;
+  return make_keys(crypto, keys.name, realm, secret);
 }
 
 }  // namespace

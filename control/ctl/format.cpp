@@ -170,10 +170,17 @@ std::string format_status(const Json& answer) {
   add_line(out, "users",
            text_of(answer.at("users")) + (realm.empty() ? "" : " in realm " + realm) + ", authentication " +
                text_of(answer.at("authentication")));
+  const Json& store = answer.at("user_store");
+  if (store.contains("store")) {
+    const bool up = store.at("up").get<bool>();
+    add_line(out, "database",
+             text_of(store.at("store")) + (up ? "" : ", DOWN: " + text_of(store.at("trouble"))));
+  }
   add_line(out, "sessions", text_of(answer.at("sessions")) + " of " + text_of(answer.at("session_capacity")));
   out += "\n" + ports_table(answer.at("ports"));
   out += "\n" + workers_table(answer.at("workers"));
   out += counters_table("SERVER", answer.at("server"));
+  out += counters_table("USERS", store.at("counters"));
   out += counters_table("LINK", answer.at("link"));
   for (const Json& error : answer.at("errors")) {
     out += "\nerror on worker " + text_of(error.at("worker")) + ": " + text_of(error.at("text")) + " (" +

@@ -38,8 +38,8 @@ std::vector<wire::ServerEndpoint> listeners(const ControlOptions& options, const
 
 }  // namespace
 
-Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
-               ServedAddresses served)
+Engine::Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users,
+               const Attachment& attachment, Network& network, ServedAddresses served)
     : options_(options),
       attachment_(attachment),
       served_(std::move(served)),
@@ -49,12 +49,14 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
       writer_(attachment.region().capacity(), queues_, next_hops_),
       reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users),
+      users_(users),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, users),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
   next_hops_.set_local_addresses(std::move(own));
   next_hops_.set_ports(ports_);
+  server_.set_peer_policy(users_.policies());
 }
 
 Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.next_hops, ports_); }
@@ -114,10 +116,31 @@ bool Engine::facts_outstanding() const {
 
 void Engine::on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                         Bytes message) {
-  effects_.clear();
-  server_.handle_client(from, worker, message, now_, effects_);
   const RequestOrigin origin{from, path};
-  write_effects(&origin);
+  on_client_message(from, worker, &origin, message);
+}
+
+void Engine::on_client_message(const turn::FiveTuple& from, WorkerIndex worker, const RequestOrigin* origin,
+                               Bytes message) {
+  effects_.clear();
+  const turn::LookupId lookup = server_.handle_client(from, worker, message, now_, effects_);
+  if (lookup == turn::kNoLookup) return write_effects(origin);
+  parked_.park(lookup, {from,
+                        worker,
+                        origin == nullptr ? std::nullopt : std::optional(*origin),
+                        {message.begin(), message.end()}});
+}
+
+void Engine::take_user_news(Time now) {
+  now_ = now;
+  const UserDirectory::News news = users_.take_news(now);
+  if (news.policies_changed) server_.set_peer_policy(users_.policies());
+  for (const turn::LookupId lookup : news.ended) {
+    for (const ParkedRequest& request : parked_.take(lookup)) {
+      on_client_message(request.from, request.worker, request.origin ? &*request.origin : nullptr,
+                        request.message);
+    }
+  }
 }
 
 void Engine::on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) {
