@@ -99,9 +99,11 @@ Result<std::optional<std::string>> LookupThread::find(const UserLookup& lookup) 
   auto found = store_->find_key(lookup.realm, lookup.name);
   if (found) return found;
   const StoreOpening opening = store_->open();
-  if (opening.outcome == StoreOpening::Outcome::kReady) found = store_->find_key(lookup.realm, lookup.name);
-  if (!found) on_failure(found.error());
-  return found;
+  if (opening.outcome != StoreOpening::Outcome::kReady) {
+    on_failure(opening.text);
+    return found;
+  }
+  return store_->find_key(lookup.realm, lookup.name);  // a second error is this look-up's alone
 }
 
 bool LookupThread::reconnect() {

@@ -4,7 +4,7 @@
 
 namespace turnpike::control {
 
-// Realms have no zero byte: STUN text with one is refused before.
+// Names in here have no zero byte (is_user_name), so neither half can run into the other.
 std::string UserCache::key_of(std::string_view realm, std::string_view name) {
   std::string key;
   key.reserve(realm.size() + 1 + name.size());

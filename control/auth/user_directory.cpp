@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/auth/user_name.hpp"
 #include "control/runtime/log.hpp"
 #include "control/store/key_text.hpp"
 
@@ -68,7 +69,8 @@ turn::UserAnswer UserDirectory::find(std::string_view realm, std::string_view na
       return find_ephemeral(realm, name, *parsed, now);
     }
   }
-  return settings_.store_has_users ? find_stored(realm, name, now) : turn::UserAnswer{};
+  if (!settings_.store_has_users || !is_user_name(name)) return {};
+  return find_stored(realm, name, now);
 }
 
 turn::UserAnswer UserDirectory::find_by_hash(std::string_view realm, const Sha256Digest& userhash, Time) {

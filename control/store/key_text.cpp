@@ -2,10 +2,17 @@
 // Hex to keys and back, and keys from passwords.
 #include "control/store/key_text.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace turnpike::control {
 namespace {
+
+constexpr std::size_t kMaxNameBytes = 508;  // RFC 8489 section 14.3: fewer than 509
+
+bool has_control_characters(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
 
 std::optional<std::uint8_t> hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -72,6 +79,23 @@ turn::UserKeys make_keys(Crypto& crypto, std::string_view name, std::string_view
   keys.md5 = crypto.md5(bytes);
   keys.sha256 = crypto.sha256(bytes);
   explicit_bzero(text.data(), text.size());
+  return keys;
+}
+
+Result<turn::UserKeys> read_keys(Crypto& crypto, std::string_view name, std::string_view realm,
+                                 std::string_view secret) {
+  if (name.empty()) return Error{"the name is empty"};
+  if (name.size() > kMaxNameBytes) return Error{"name longer than 508 bytes"};
+  if (has_control_characters(name) || has_control_characters(secret)) {
+    return Error{"control characters in name or password"};
+  }
+  if (secret.empty()) return Error{"empty password"};
+  if (!secret.starts_with("0x")) return make_keys(crypto, name, realm, secret);
+  const auto key = parse_hex<16>(secret.substr(2));
+  if (!key) return Error{"a key is 0x and 32 hex digits, the MD5 of NAME:REALM:PASSWORD"};
+  turn::UserKeys keys;
+  keys.name = name;
+  keys.md5 = *key;
   return keys;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/result.hpp"
 #include "common/turn/users.hpp"
 
 namespace turnpike::control {
@@ -27,5 +28,10 @@ std::optional<turn::UserKeys> parse_key_text(std::string_view text);
 // The long-term keys of a password (RFC 8489 sections 9.2.2 and 18.5.1).
 turn::UserKeys make_keys(Crypto& crypto, std::string_view name, std::string_view realm,
                          std::string_view password);
+
+// The same of what an operator wrote: a password, or 0x and the 32 hex digits of the MD5 key. The error says
+// what is wrong with name or secret, and shows no secret.
+Result<turn::UserKeys> read_keys(Crypto& crypto, std::string_view name, std::string_view realm,
+                                 std::string_view secret);
 
 }  // namespace turnpike::control

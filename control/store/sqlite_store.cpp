@@ -60,14 +60,16 @@ StoreOpening SqliteStore::open() {
   using Outcome = StoreOpening::Outcome;
   database_.reset();
   broken_ = true;
+  // A path that is of no use from the beginning is a mistake; later it is a failure that may pass.
+  const Outcome trouble = may_create_ ? Outcome::kUnusable : Outcome::kUnreachable;
   if (may_create_) {
-    if (auto made = make_file(); !made) return {Outcome::kUnreachable, made.error()};
+    if (auto made = make_file(); !made) return {trouble, made.error()};
   }
   sqlite3* database = nullptr;
   const int code =
       sqlite3_open_v2(path_.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   database_.reset(database);
-  if (code != SQLITE_OK) return {Outcome::kUnreachable, failure().text};
+  if (code != SQLITE_OK) return {trouble, failure().text + "; check path and permissions"};
   sqlite3_busy_timeout(database, kBusyTimeoutMs);
   struct stat status {};
   if (stat(path_.c_str(), &status) != 0) {

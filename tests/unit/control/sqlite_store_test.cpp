@@ -118,7 +118,7 @@ TEST_F(Sqlite, no_database_at_all) {
          "of its own at the front.";
   EXPECT_EQ(SqliteStore(path).open().outcome, Outcome::kUnusable);
   const auto missing = SqliteStore(folder / "none" / "users.db").open();
-  EXPECT_EQ(missing.outcome, Outcome::kUnreachable);
+  EXPECT_EQ(missing.outcome, Outcome::kUnusable);
   EXPECT_NE(missing.text.find("choose a folder"), std::string::npos) << missing.text;
 }
 
