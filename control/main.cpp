@@ -3,10 +3,9 @@
 #include <signal.h>
 
 #include <cstdio>
-#include <cstring>
-#include <string_view>
 
 #include "common/config/options.hpp"
+#include "common/config/secrets.hpp"
 #include "control/coturn/import.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/log/log.hpp"
@@ -27,18 +26,6 @@ int fail(const std::string& text) {
 int fail_logged(const std::string& text) {
   turnpike::control::log_failure(text);
   return 1;
-}
-
-// `ps` shows arguments to everybody: passwords in them are overwritten once they have been read.
-void hide_passwords(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    char* value = nullptr;
-    if (argument == "--user" && i + 1 < argc) value = argv[i + 1];
-    if (argument.starts_with("--user=")) value = argv[i] + std::strlen("--user=");
-    char* colon = value == nullptr ? nullptr : std::strchr(value, ':');
-    if (colon != nullptr) std::memset(colon + 1, '*', std::strlen(colon + 1));
-  }
 }
 
 }  // namespace
@@ -70,7 +57,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   options->wipe("user");
-  hide_passwords(argc, argv);
+  options->wipe("static-auth-secret");
+  turnpike::config::hide_secrets(argc, argv);
   if (auto started = turnpike::control::start_log(settings->log); !started) return fail(started.error());
 
   auto app = App::start(std::move(*settings), stop);

@@ -9,27 +9,67 @@ namespace {
 
 using wire::IpAddress;
 
-Status read_credentials(const config::Options& options, Crypto& crypto, ControlOptions& out) {
-  const auto& lines = options.list("user");
+Status read_ephemeral(const config::Options& options, EphemeralSettings& out) {
+  out.secrets = options.list("static-auth-secret");
+  out.enabled =
+      options.flag("use-auth-secret") || (!out.secrets.empty() && !options.given("use-auth-secret"));
+  const std::string& separator = options.text("rest-api-separator");
+  const bool digit = separator[0] >= '0' && separator[0] <= '9';
+  if (separator.size() != 1 || digit) {
+    return Error{"rest-api-separator=" + separator + ": give one character that is no digit, for example :"};
+  }
+  out.separator = separator[0];
+  return Unit{};
+}
+
+// Which options about users go together.
+Status check_mechanisms(const config::Options& options, const ControlOptions& out) {
+  const bool users = !options.list("user").empty();
   const bool no_auth = options.flag("no-auth");
-  const bool refused = options.given("lt-cred-mech") && !options.flag("lt-cred-mech");
-  if (no_auth && (options.flag("lt-cred-mech") || !lines.empty())) {
+  if (no_auth && (options.flag("lt-cred-mech") || users)) {
     return Error{"no-auth contradicts lt-cred-mech and user; leave one of them out"};
   }
-  if (!no_auth && lines.empty()) {
+  if (no_auth && (out.ephemeral.enabled || options.flag("secure-stun"))) {
     return Error{
-        "nobody could allocate: give --user NAME:PASSWORD and --realm REALM, or --no-auth to let everybody"};
+        "no-auth contradicts use-auth-secret, static-auth-secret and secure-stun; leave one of them out"};
   }
-  if (refused && !lines.empty())
+  if (out.ephemeral.enabled && out.ephemeral.secrets.empty() && !out.store) {
+    return Error{
+        "use-auth-secret without a secret: give --static-auth-secret SECRET, or a database that has some"};
+  }
+  const bool somebody = users || out.ephemeral.enabled || out.store || no_auth;
+  if (!somebody && !(options.flag("stun-only") && !options.flag("secure-stun"))) {
+    return Error{
+        "nobody could allocate: give --user NAME:PASSWORD and --realm REALM, --userdb PATH and --realm "
+        "REALM, or "
+        "--no-auth to let everybody"};
+  }
+  if (options.given("lt-cred-mech") && !options.flag("lt-cred-mech") && users) {
     return Error{"lt-cred-mech=false with user: use --no-auth without --user instead"};
-  out.turn.realm = options.text("realm");
-  if (!no_auth && out.turn.realm.empty())
+  }
+  if (somebody && !no_auth && options.text("realm").empty()) {
     return Error{"realm is missing: users need --realm, for example example.org"};
+  }
+  return Unit{};
+}
+
+Status read_credentials(const config::Options& options, Crypto& crypto, ControlOptions& out) {
+  auto store = StoreChoice::read(options);
+  if (!store) return Error{store.error()};
+  out.store = std::move(*store);
+  if (auto read = read_ephemeral(options, out.ephemeral); !read) return Error{read.error()};
+  if (auto checked = check_mechanisms(options, out); !checked) return Error{checked.error()};
+  const bool no_auth = options.flag("no-auth");
+  out.user_cache_lifetime = seconds(options.number("user-cache-lifetime"));
+  out.store_has_users = out.store && !no_auth && (!out.ephemeral.enabled || options.flag("lt-cred-mech"));
+  out.turn.authenticate_binding = options.flag("secure-stun");
+  out.turn.stun_only = options.flag("stun-only");
+  out.turn.realm = options.text("realm");
   // RFC 8489 section 14.9: fewer than 128 characters; on the wire fewer than 510 bytes. The stricter one, in
   // bytes.
   if (out.turn.realm.size() > 127) return Error{"realm is longer than 127 bytes; choose a shorter one"};
   out.turn.authenticate = !no_auth;
-  auto users = StaticUsers::parse(lines, out.turn.realm, crypto);
+  auto users = StaticUsers::parse(options.list("user"), out.turn.realm, crypto);
   if (!users) return Error{users.error()};
   out.users = std::move(*users);
   return Unit{};

@@ -9,10 +9,12 @@
 #include "common/config/instance.hpp"
 #include "common/config/options.hpp"
 #include "common/turn/config.hpp"
+#include "control/auth/ephemeral.hpp"
 #include "control/auth/static_users.hpp"
 #include "control/listeners/stream_set.hpp"
 #include "control/log/log.hpp"
 #include "control/relay/static_next_hop.hpp"
+#include "control/store/open_store.hpp"
 
 namespace turnpike::control {
 
@@ -37,6 +39,10 @@ struct ControlOptions {
   config::InstancePaths paths;
   turn::Config turn;  // without what the dataplane's region and the choice of addresses decide
   StaticUsers users;
+  EphemeralSettings ephemeral;
+  std::optional<StoreChoice> store;
+  bool store_has_users = false;  // its long-term users count, not only its secrets and realms
+  seconds user_cache_lifetime{};
   std::vector<wire::IpAddress> listening_ips;  // empty: all addresses of the ports' netdevs
   std::vector<wire::IpAddress> relay_ips;      // likewise
   std::vector<ExternalIp> external_ips;

@@ -224,6 +224,7 @@ Status Dataplane::make_workers() {
   config.clock = clock_.get();
   config.poll = options_.always_polling ? PollMode::kAlways : PollMode::kAdaptive;
   config.software = options_.software;
+  config.secure_stun = options_.secure_stun;
   auto workers = WorkerSet::create(config);
   if (!workers) return Error{workers.error()};
   workers_ = std::move(*workers);

@@ -44,7 +44,8 @@ struct alignas(kIsolation) Lcore {
   const Clock* clock = nullptr;
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;
-  std::string software;  // SOFTWARE of Binding answers
+  bool secure_stun = false;  // Binding requests go to control too
+  std::string software;      // SOFTWARE of Binding answers
   // Ports are kernel sockets, all of them: the kernel steers clients to workers, makes and checks UDP
   // checksums, and loops back what we send to ourselves.
   bool kernel_sockets = false;

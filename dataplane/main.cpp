@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "common/config/options.hpp"
+#include "common/config/secrets.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/doctor.hpp"
 #include "dataplane/log.hpp"
@@ -12,7 +13,7 @@ namespace {
 
 using namespace turnpike;
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
   const auto options = config::Options::parse(argc, argv, config::Program::kDataplane);
   if (!options) {
     dataplane::log_line(options.error());
@@ -26,6 +27,7 @@ int run(int argc, const char* const* argv) {
     return 1;
   }
   if (options->only_check()) return 0;
+  config::hide_secrets(argc, argv);  // control's, which every option line gives to both
   const auto ended = dataplane::run_dataplane(*start);
   if (!ended) dataplane::log_line(ended.error());
   return ended ? 0 : 1;

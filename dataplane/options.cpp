@@ -44,6 +44,7 @@ Result<StartOptions> start_options(const config::Options& options) {
   start.sockets.sendmmsg = options.number("udp-sendmmsg") != 0;
   start.sockets.gso = options.number("udp-gso") != 0;
   if (options.flag("software-attribute")) start.software = "turnpike " + std::string(config::version());
+  start.secure_stun = options.flag("secure-stun");
   start.eal_arguments = options.list("eal");
   start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
   start.relay_max = static_cast<std::uint16_t>(options.number("max-port"));

@@ -28,7 +28,8 @@ struct StartOptions {
   bool always_polling = false;
   bool verbose = false;
   SocketOptions sockets;
-  std::string software;  // SOFTWARE of answers; empty: none
+  bool secure_stun = false;  // Binding goes to control, which wants credentials
+  std::string software;      // SOFTWARE of answers; empty: none
   std::vector<std::string> eal_arguments;
   std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off
   std::uint16_t relay_max = 0;

@@ -37,6 +37,7 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.ports = config.ports;
   lcore.mbufs = config.mbufs;
   lcore.software = config.software;
+  lcore.secure_stun = config.secure_stun;
   lcore.kernel_sockets = config.kernel_sockets;
   lcore.locals.set_kernel_sockets(config.kernel_sockets);
   lcore.wake_main = config.wake_main;

@@ -29,7 +29,8 @@ struct WorkerSetConfig {
   int wake_control = -1;         // eventfd, written when an event was pushed for a sleeping control
   const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
-  std::string software;  // SOFTWARE of Binding answers; empty: none
+  bool secure_stun = false;  // Binding is not answered here
+  std::string software;      // SOFTWARE of Binding answers; empty: none
 };
 
 class Worker;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "common/config/options.hpp"
+#include "common/config/secrets.hpp"
 
 namespace turnpike::config {
 namespace {
@@ -53,12 +54,6 @@ void append_group(std::string& out, const char* title, Program program) {
   }
 }
 
-// "name:password" keeps its name.
-std::string masked(const Option& option, const std::string& value) {
-  if (option.name != "user") return value;
-  return value.substr(0, value.find(':')) + ":***";
-}
-
 }  // namespace
 
 std::string_view version() { return TURNPIKE_VERSION; }
@@ -95,7 +90,7 @@ std::string Options::config_text() const {
       out += "# " + std::string(option.name) + "=\n";
     }
     for (const std::string& value : values_[i]) {
-      if (!value.empty()) out += std::string(option.name) + "=" + masked(option, value) + "\n";
+      if (!value.empty()) out += std::string(option.name) + "=" + without_secrets(option.name, value) + "\n";
     }
   }
   return out;

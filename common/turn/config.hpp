@@ -15,8 +15,10 @@ namespace turnpike::turn {
 
 struct Config {
   std::string realm;
-  std::string software;      // empty: no SOFTWARE attribute
-  bool authenticate = true;  // lt-cred-mech; false is no-auth
+  std::string software;               // empty: no SOFTWARE attribute
+  bool authenticate = true;           // lt-cred-mech; false is no-auth
+  bool authenticate_binding = false;  // secure-stun
+  bool stun_only = false;             // Binding alone is served
   WorkerIndex workers = 1;
   std::vector<RelayAddress> relay_addresses;
   std::uint16_t min_port = 49152;
@@ -37,7 +39,7 @@ struct Config {
   std::uint32_t max_channels = 32768;
   std::uint32_t max_permissions_per_allocation = 256;
   std::uint32_t max_channels_per_allocation = 256;
-  std::uint32_t user_quota = 0;             // allocations per user, 0 = unlimited
+  std::uint32_t user_quota = 0;  // allocations per user unless the realm says otherwise, 0 = unlimited
   std::uint32_t max_pending_facts = 65536;  // of one worker; requests are dropped while it is that far behind
   std::uint32_t max_reservations = 16384;
   std::uint32_t max_remembered_deletions = 65536;  // for repeated Refresh requests with lifetime 0

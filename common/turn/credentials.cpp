@@ -48,25 +48,45 @@ std::optional<PasswordAlgorithm> chosen_algorithm(const MessageView& message, No
   return offered ? algorithm : std::nullopt;
 }
 
-struct Lookup {
-  const UserKeys* keys = nullptr;
-  bool contradiction = false;  // USERNAME and USERHASH name different users
+using Kind = UserAnswer::Kind;
+
+bool is_decided(const UserAnswer& answer) {
+  return answer.kind == Kind::kFound || answer.kind == Kind::kUnknown;
+}
+
+// Nothing: USERNAME and USERHASH name different users.
+std::optional<UserAnswer> find_user(const Service& service, const Request& request, std::string_view realm) {
+  const MessageView& message = request.message;
+  const Time now = request.step.now;
+  UserAnswer by_name;
+  if (const auto username = text(message, Attribute::kUsername)) {
+    by_name = service.users.find(realm, *username, now);
+    if (!is_decided(by_name)) return by_name;
+  }
+  const auto hash_value = message.find(Attribute::kUserhash);
+  if (!hash_value) return by_name;
+  const auto hash = stun::decode_userhash(*hash_value);
+  const UserAnswer by_hash = hash ? service.users.find_by_hash(realm, *hash, now) : UserAnswer{};
+  if (!message.has(Attribute::kUsername) || !is_decided(by_hash)) return by_hash;
+  const bool same = by_name.kind == by_hash.kind &&
+                    (by_name.keys.empty() || by_name.keys.front().name == by_hash.keys.front().name);
+  return same ? std::optional(by_name) : std::nullopt;
+}
+
+// The key of those that the message was made with, and whose it is.
+struct Proof {
+  const UserKeys* user = nullptr;
+  Bytes key;
 };
 
-Lookup find_user(const Service& service, const MessageView& message) {
-  Lookup result;
-  if (const auto username = text(message, Attribute::kUsername)) result.keys = service.users.find(*username);
-  const auto hash_value = message.find(Attribute::kUserhash);
-  if (!hash_value) return result;
-  const auto hash = stun::decode_userhash(*hash_value);
-  const UserKeys* by_hash = hash ? service.users.find_by_hash(*hash) : nullptr;
-  if (message.has(Attribute::kUsername)) {
-    result.contradiction = (result.keys == nullptr) != (by_hash == nullptr) ||
-                           (result.keys != nullptr && result.keys->name != by_hash->name);
-  } else {
-    result.keys = by_hash;
+Proof prove(const Service& service, const MessageView& message, std::span<const UserKeys> candidates,
+            bool sha256) {
+  for (const UserKeys& keys : candidates) {
+    if (sha256 && !keys.sha256) continue;
+    const Bytes key = sha256 ? Bytes(*keys.sha256) : Bytes(keys.md5);
+    if (stun::verify_integrity(service.crypto, message, key)) return {&keys, key};
   }
-  return result;
+  return {};
 }
 
 void set_key(ReplyContext& reply, Bytes key) {
@@ -91,12 +111,12 @@ bool deletes(const MessageView& message) {
 
 // A client that got this far has a nonce of ours: its address is its own. `user` serves when it sent only a
 // USERHASH.
-ErrorCode failed(Service& service, const Request& request, AuthenticationFailure why,
-                 std::string_view user = {}) {
+Denial failed(Service& service, const Request& request, AuthenticationFailure why,
+              std::string_view user = {}) {
   const auto realm = text(request.message, Attribute::kRealm);
   const auto name = text(request.message, Attribute::kUsername);
   service.observer.on_authentication_failure({request.from, realm.value_or(""), name.value_or(user)}, why);
-  return ErrorCode::kUnauthenticated;
+  return {ErrorCode::kUnauthenticated};
 }
 
 bool is_stale(Service& service, Request& request, Time age) {
@@ -110,39 +130,47 @@ bool is_stale(Service& service, Request& request, Time age) {
 
 }  // namespace
 
-std::optional<ErrorCode> authenticate(Service& service, Request& request) {
+Denial authenticate(Service& service, Request& request) {
   const MessageView& message = request.message;
-  if (!message.has_integrity()) return ErrorCode::kUnauthenticated;  // A1
+  if (!message.has_integrity()) return {ErrorCode::kUnauthenticated};  // A1
 
   const auto realm = text(message, Attribute::kRealm);  // A2
   const auto nonce = text(message, Attribute::kNonce);
   const bool named = message.has(Attribute::kUsername) || message.has(Attribute::kUserhash);
-  if (!named || !realm || !nonce) return ErrorCode::kBadRequest;
+  if (!named || !realm || !nonce) return {ErrorCode::kBadRequest};
 
   const auto genuine = service.nonces.check(request.from, *nonce, request.step.now);
-  if (!genuine) return ErrorCode::kStaleNonce;
+  if (!genuine) return {ErrorCode::kStaleNonce};
 
   const auto algorithm = chosen_algorithm(message, genuine->features);  // A3
-  if (!algorithm) return ErrorCode::kBadRequest;
+  if (!algorithm) return {ErrorCode::kBadRequest};
 
-  const Lookup lookup = find_user(service, message);  // A4
-  if (lookup.contradiction) return ErrorCode::kBadRequest;
-  if (lookup.keys == nullptr) return failed(service, request, AuthenticationFailure::kUnknownUser);
-  if (*realm != service.config.realm) return failed(service, request, AuthenticationFailure::kWrongRealm);
+  const Realm* known = service.users.realm(*realm);  // A4
+  if (known == nullptr) return failed(service, request, AuthenticationFailure::kWrongRealm);
+  const auto answer = find_user(service, request, known->name);
+  if (!answer) return {ErrorCode::kBadRequest};
+  if (answer->kind == Kind::kPending) return {std::nullopt, answer->lookup};
+  if (answer->kind == Kind::kFailed) return {ErrorCode::kServerError};
+  if (answer->keys.empty()) return failed(service, request, AuthenticationFailure::kUnknownUser);
 
   const bool sha256 = *algorithm == PasswordAlgorithm::kSha256;  // A5
-  if (sha256 && !lookup.keys->sha256) return failed(service, request, AuthenticationFailure::kNoSha256Key);
-  const Bytes key = sha256 ? Bytes(*lookup.keys->sha256) : Bytes(lookup.keys->md5);
-  if (!stun::verify_integrity(service.crypto, message, key)) {
-    return failed(service, request, AuthenticationFailure::kWrongPassword, lookup.keys->name);
+  const Proof proof = prove(service, message, answer->keys, sha256);
+  if (proof.user == nullptr) {
+    const UserKeys& first = answer->keys.front();
+    const bool no_key = sha256 && !first.sha256;
+    return failed(service, request,
+                  no_key ? AuthenticationFailure::kNoSha256Key : AuthenticationFailure::kWrongPassword,
+                  first.name);
   }
 
-  if (is_stale(service, request, genuine->age)) return ErrorCode::kStaleNonce;  // A6
+  if (is_stale(service, request, genuine->age)) return {ErrorCode::kStaleNonce};  // A6
 
-  request.user = lookup.keys->name;
+  const UserKeys& user = *proof.user;
+  request.user = {known->name, user.name, user.account.empty() ? user.name : user.account};
+  request.valid_until = user.valid_until;
   request.reply.integrity = response_integrity(message);
-  set_key(request.reply, key);
-  return std::nullopt;
+  set_key(request.reply, proof.key);
+  return {};
 }
 
 }  // namespace turnpike::turn

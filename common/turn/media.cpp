@@ -66,7 +66,7 @@ void relay_send_indication(Service& service, const FiveTuple& from, const stun::
     ++service.counters.dropped_no_permission;
     return;
   }
-  if (!service.own.permits_port(service.config.policy, peer)) {
+  if (!service.own.permits_port(service.policies.of(allocation->user->realm), peer)) {
     ++service.counters.dropped_peer_port;
     return;
   }

@@ -24,6 +24,19 @@ bool wants_software(const Service& service, const ReplyContext& reply, stun::Mes
   }
 }
 
+std::optional<std::string_view> text(const stun::MessageView& message, stun::Attribute attribute) {
+  const auto value = message.find(attribute);
+  return value ? stun::decode_text(*value) : std::nullopt;
+}
+
+// The realm that the client has named already, if it is ours; else that of the web page it comes from.
+const Realm& realm_of(const Service& service, const stun::MessageView& message) {
+  const auto named = text(message, stun::Attribute::kRealm);
+  const Realm* known = named ? service.users.realm(*named) : nullptr;
+  if (known != nullptr) return *known;
+  return service.users.realm_for_origin(text(message, stun::Attribute::kOrigin).value_or(std::string_view()));
+}
+
 }  // namespace
 
 Response::Response(Service& service, const ReplyContext& reply, stun::MessageClass message_class)
@@ -63,11 +76,12 @@ void send_error(Service& service, const Request& request, stun::ErrorCode error,
 
 void send_challenge(Service& service, const Request& request, stun::ErrorCode error) {
   service.counters.count_error(error);
-  const bool offer = service.users.all_have_sha256();
-  const auto nonce = service.nonces.issue(request.from, {offer, true}, request.step.now);
+  const Realm& realm = realm_of(service, request.message);
+  const bool offer = realm.offers_sha256;
+  const auto nonce = service.nonces.issue(request.from, {offer, realm.finds_userhash}, request.step.now);
   Response response(service, request.reply, stun::MessageClass::kError);
   response.writer().add_error(error, {});  // no phrase: see wants_software()
-  response.writer().add_text(stun::Attribute::kRealm, service.config.realm);
+  response.writer().add_text(stun::Attribute::kRealm, realm.name);
   response.writer().add_text(stun::Attribute::kNonce, {nonce.data(), nonce.size()});
   if (offer) response.writer().add_password_algorithms(kOfferedAlgorithms);
   response.send(request.step.effects);

@@ -104,15 +104,15 @@ void count_attributes_after_integrity(Service& service, const MessageView& messa
   }
 }
 
-// The ladder of an authenticated method.
+// 401 and 438 tell the client how to try again.
+void deny(Service& service, const Request& request, stun::ErrorCode error) {
+  const bool challenge = error == stun::ErrorCode::kUnauthenticated || error == stun::ErrorCode::kStaleNonce;
+  if (challenge) return send_challenge(service, request, error);
+  send_error(service, request, error);
+}
+
+// What comes after authentication in every method but Binding.
 void serve_turn(Service& service, Request& request) {
-  if (service.config.authenticate) {
-    if (const auto error = authenticate(service, request)) {
-      if (*error == stun::ErrorCode::kBadRequest) return send_error(service, request, *error);
-      return send_challenge(service, request, *error);
-    }
-    count_attributes_after_integrity(service, request.message);
-  }
   if (!passes_unknown_attributes(service, request)) return;
   const Method method = request.reply.method;
   if (method == Method::kRefresh && repeat_deletion(service, request)) return;
@@ -123,8 +123,8 @@ void serve_turn(Service& service, Request& request) {
     return send_error(service, request, stun::ErrorCode::kAllocationMismatch);
   }
   request.reply.worker = allocation->id.worker;
-  if (allocation->user->name != request.user) {
-    service.observer.on_authentication_failure({request.from, service.config.realm, request.user},
+  if (!allocation->user->is(request.user)) {
+    service.observer.on_authentication_failure({request.from, request.user.realm, request.user.name},
                                                AuthenticationFailure::kOthersAllocation);
     return send_error(service, request, stun::ErrorCode::kWrongCredentials);
   }
@@ -146,79 +146,108 @@ void serve_turn(Service& service, Request& request) {
   }
 }
 
-void serve_request(Service& service, const FiveTuple& from, WorkerIndex worker, const MessageView& message,
-                   Step& step) {
-  count_request(service.counters, message.method());
-  Request request{from, message, step, {}, {}};
+LookupId serve_request(Service& service, const FiveTuple& from, WorkerIndex worker,
+                       const MessageView& message, Step& step) {
+  const bool binding = message.method() == Method::kBinding;
+  if (service.config.stun_only && !binding) {
+    ++service.counters.dropped_stun_only;
+    return kNoLookup;
+  }
+  Request request{from, message, step, {}, {}, kNever};
   request.reply.to = from;
   request.reply.worker = worker;
   request.reply.method = message.method();
   request.reply.fingerprint = message.has_fingerprint();
   std::copy_n(message.transaction_id().begin(), stun::kTransactionIdSize, request.reply.transaction.begin());
-  if (message.method() == Method::kBinding) {
-    if (passes_unknown_attributes(service, request)) serve_binding(service, request);
-    return;
-  }
-  if (service.sessions.log(worker).pending_count() >= service.config.max_pending_facts) {
+  const bool behind = service.sessions.log(worker).pending_count() >= service.config.max_pending_facts;
+  if (behind && !binding) {
+    count_request(service.counters, message.method());
     ++service.counters.dropped_worker_behind;
-    return;
+    return kNoLookup;
   }
-  serve_turn(service, request);
+  if (binding ? service.config.authenticate_binding : service.config.authenticate) {
+    const Denial denial = authenticate(service, request);
+    if (denial.lookup != kNoLookup) return denial.lookup;
+    count_request(service.counters, message.method());
+    if (denial.error) {
+      deny(service, request, *denial.error);
+      return kNoLookup;
+    }
+    count_attributes_after_integrity(service, message);
+  } else {
+    count_request(service.counters, message.method());
+  }
+  if (!binding) {
+    serve_turn(service, request);
+  } else if (passes_unknown_attributes(service, request)) {
+    serve_binding(service, request);
+  }
+  return kNoLookup;
 }
 
-void handle_stun(Service& service, const FiveTuple& from, WorkerIndex worker, Bytes bytes, Step& step) {
+LookupId handle_stun(Service& service, const FiveTuple& from, WorkerIndex worker, Bytes bytes, Step& step) {
   MessageView message;
   const ParseError error = MessageView::parse(bytes, message);
-  if (error != ParseError::kNone) return count_parse_error(service.counters, error);
+  if (error != ParseError::kNone) {
+    count_parse_error(service.counters, error);
+    return kNoLookup;
+  }
   const MessageClass message_class = message.message_class();
   if (message_class == MessageClass::kSuccess || message_class == MessageClass::kError) {
     ++service.counters.dropped_response;
-    return;
+    return kNoLookup;
   }
   if (!stun::is_accepted(message.method(), message_class)) {
     ++service.counters.dropped_method;
-    return;
+    return kNoLookup;
   }
   if (message_class == MessageClass::kRequest) return serve_request(service, from, worker, message, step);
-  if (message.method() == Method::kSend) return relay_send_indication(service, from, message, step);
-  ++service.counters.indications_binding;  // it has done its work: the NAT saw it
+  if (message.method() == Method::kSend) {
+    relay_send_indication(service, from, message, step);
+  } else {
+    ++service.counters.indications_binding;  // it has done its work: the NAT saw it
+  }
+  return kNoLookup;
 }
 
 }  // namespace
 
 struct Server::State {
-  State(Config config, Crypto& crypto, const Users& users, SessionObserver* observer)
+  State(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
       : service(std::move(config), crypto, users, observer != nullptr ? *observer : silence) {}
   SessionObserver silence;
   Service service;
 };
 
-Server::Server(Config config, Crypto& crypto, const Users& users, SessionObserver* observer)
+Server::Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
     : state_(std::make_unique<State>(std::move(config), crypto, users, observer)) {}
 
 Server::~Server() = default;
 
-void Server::handle_client(const FiveTuple& from, WorkerIndex worker, Bytes message, Time now,
-                           Effects& effects) {
+LookupId Server::handle_client(const FiveTuple& from, WorkerIndex worker, Bytes message, Time now,
+                               Effects& effects) {
   Service& service = state_->service;
   Step step{now, effects};
   if (message.empty() || worker >= service.config.workers) {
     ++service.counters.dropped_first_byte;
-    return;
+    return kNoLookup;
   }
   switch (stun::classify_first_byte(message[0])) {
     case stun::FirstByte::kStun:
       return handle_stun(service, from, worker, message, step);
     case stun::FirstByte::kChannelData:
-      return relay_channel_data(service, from, message, step);
+      relay_channel_data(service, from, message, step);
+      return kNoLookup;
     case stun::FirstByte::kCompatChannel:
-      if (service.config.rfc5766_channels) return relay_channel_data(service, from, message, step);
-      break;
+      if (!service.config.rfc5766_channels) break;
+      relay_channel_data(service, from, message, step);
+      return kNoLookup;
     case stun::FirstByte::kDtls:
     case stun::FirstByte::kDrop:
       break;
   }
   ++service.counters.dropped_first_byte;
+  return kNoLookup;
 }
 
 void Server::handle_peer(const RelayEndpoint& relay, const PeerEndpoint& peer, Bytes payload, Time now,
@@ -245,6 +274,8 @@ void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects
   take_refusal(state_->service, worker, seq, reason, step);
 }
 
+void Server::set_peer_policy(PeerPolicies policies) { state_->service.policies = std::move(policies); }
+
 void Server::set_draining(bool draining) { state_->service.draining = draining; }
 
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
@@ -259,6 +290,7 @@ void Server::for_each_session(const std::function<void(const SessionView&)>& vis
     view.allocation = allocation.id;
     view.five_tuple = allocation.five_tuple;
     view.user = allocation.user->name;
+    view.realm = allocation.user->realm;
     view.relay_v4 = RelayEndpoint(outside(allocation.legs[0].own));
     view.relay_v6 = RelayEndpoint(outside(allocation.legs[1].own));
     view.deadline = allocation.deadline();

@@ -12,6 +12,7 @@
 #include "common/base/crypto.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/effects.hpp"
+#include "common/turn/peer_policies.hpp"
 #include "common/turn/refusal_reason.hpp"
 #include "common/turn/server_counters.hpp"
 #include "common/turn/session_observer.hpp"
@@ -24,6 +25,7 @@ struct SessionView {
   SlotId allocation;
   FiveTuple five_tuple;
   std::string user;
+  std::string realm;
   RelayEndpoint relay_v4;  // as advertised; of several sessions when peers are multiplexed
   RelayEndpoint relay_v6;
   Time deadline{};
@@ -38,14 +40,16 @@ struct SessionView {
 class Server {
 public:
   // `crypto`, `users` and `observer` must outlive the server. Without an observer nobody is told.
-  Server(Config config, Crypto& crypto, const Users& users, SessionObserver* observer = nullptr);
+  Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // One datagram or framed message from a client. `worker` owns the client's 5-tuple (the dataplane decides
-  // it).
-  void handle_client(const FiveTuple& from, WorkerIndex worker, Bytes message, Time now, Effects& effects);
+  // it). Not kNoLookup: its user is being looked up, and nothing has happened; the same message again once
+  // that look-up has ended.
+  LookupId handle_client(const FiveTuple& from, WorkerIndex worker, Bytes message, Time now,
+                         Effects& effects);
   // One datagram from a peer to a relayed address of a client whose media passes through the server.
   void handle_peer(const RelayEndpoint& relay, const PeerEndpoint& peer, Bytes payload, Time now,
                    Effects& effects);
@@ -63,6 +67,8 @@ public:
   void on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects,
                   RefusalReason reason = RefusalReason::kTableFull);
 
+  // Replaces who may be a peer; what is permitted already stays until it runs out.
+  void set_peer_policy(PeerPolicies policies);
   // While draining, Allocate gets 403; what exists lives on.
   void set_draining(bool draining);
 

@@ -5,6 +5,7 @@
 #include "common/turn/config.hpp"
 #include "common/turn/deletion_memory.hpp"
 #include "common/turn/nonce.hpp"
+#include "common/turn/peer_policies.hpp"
 #include "common/turn/random_source.hpp"
 #include "common/turn/reply_context.hpp"
 #include "common/turn/reservations.hpp"
@@ -15,11 +16,11 @@
 namespace turnpike::turn {
 
 struct Service {
-  Service(Config configuration, Crypto& cryptography, const Users& user_keys,
-          SessionObserver& session_observer)
+  Service(Config configuration, Crypto& cryptography, Users& user_keys, SessionObserver& session_observer)
       : config(std::move(configuration)),
         crypto(cryptography),
         users(user_keys),
+        policies{config.policy, {}},
         observer(session_observer),
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
@@ -30,7 +31,8 @@ struct Service {
 
   const Config config;
   Crypto& crypto;
-  const Users& users;
+  Users& users;
+  PeerPolicies policies;
   SessionObserver& observer;
   ServerCounters counters;
   RandomSource random;
@@ -47,7 +49,8 @@ struct Request {
   const stun::MessageView& message;
   Step& step;
   ReplyContext reply;
-  std::string_view user;  // set by authentication
+  UserName user{};            // set by authentication
+  Time valid_until = kNever;  // likewise: when the user's credential ends
 };
 
 }  // namespace turnpike::turn

@@ -26,7 +26,7 @@ struct Step {
 struct NewAllocation {
   FiveTuple five_tuple;
   WorkerIndex worker = 0;
-  std::string_view user;
+  UserName user;
   stun::TransactionId transaction{};
   std::optional<RelayPort>
       ports[2];  // IPv4, IPv6; taken from the pool, and owned by the allocation from here on

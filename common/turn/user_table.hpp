@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The users who hold allocations, and how many: the per-user quota (RFC 8656 section 7.2 item 10).
+// The users who hold allocations, and how many: the per-user quota (RFC 8656 section 7.2 item 10). A user is
+// a name in a realm. The quota counts accounts: ephemeral credentials of one account are many names.
 #pragma once
 
 #include <cstdint>
@@ -12,40 +13,85 @@
 
 namespace turnpike::turn {
 
+struct UserName {
+  std::string_view realm;
+  std::string_view name;
+  std::string_view account;  // in the same realm; the name itself as a rule
+};
+
 class UserTable {
 public:
-  struct User {
-    std::string name;
+  struct Account {
     std::uint32_t allocations = 0;
   };
+  struct User {
+    std::string realm;
+    std::string name;
+    std::uint32_t allocations = 0;
+    std::string account;
 
-  explicit UserTable(std::uint64_t seed) : users_(0, Hash{seed}) {}
+    bool is(const UserName& other) const { return name == other.name && realm == other.realm; }
+  };
 
-  std::uint32_t allocations(std::string_view name) const {
-    const auto found = users_.find(name);
-    return found == users_.end() ? 0 : found->second.allocations;
+  explicit UserTable(std::uint64_t seed) : users_(0, Hash{seed}), accounts_(0, Hash{seed}) {}
+
+  // Of the account that the user belongs to.
+  std::uint32_t allocations(const UserName& user) const {
+    const auto found = accounts_.find(Key{user.realm, user.account});
+    return found == accounts_.end() ? 0 : found->second.allocations;
   }
 
   // The pointer is good until the matching leave().
-  User* join(std::string_view name) {
-    auto found = users_.find(name);
-    if (found == users_.end()) found = users_.emplace(std::string(name), User{std::string(name), 0}).first;
-    ++found->second.allocations;
-    return &found->second;
+  User* join(const UserName& name) {
+    User& user = entry(users_, name.realm, name.name);
+    if (user.allocations++ == 0) {
+      user.realm = name.realm;
+      user.name = name.name;
+      user.account = name.account;
+    }
+    ++entry(accounts_, user.realm, user.account).allocations;
+    return &user;
   }
   void leave(User* user) {
-    if (--user->allocations == 0) users_.erase(users_.find(user->name));
+    const auto account = accounts_.find(Key{user->realm, user->account});
+    if (--account->second.allocations == 0) accounts_.erase(account);
+    if (--user->allocations == 0) users_.erase(users_.find(Key{user->realm, user->name}));
   }
 
 private:
+  struct Key {
+    std::string_view realm;
+    std::string_view name;
+  };
+  struct OwnKey {
+    std::string realm;
+    std::string name;
+    operator Key() const { return {realm, name}; }  // NOLINT: implicit by design
+  };
   struct Hash {
     using is_transparent = void;
     std::uint64_t seed;
-    std::size_t operator()(std::string_view name) const {
-      return wire::mix(std::hash<std::string_view>{}(name) ^ seed);
+    std::size_t operator()(const Key& key) const {
+      const std::hash<std::string_view> hash;
+      return wire::mix(wire::mix(hash(key.name) ^ seed) + hash(key.realm));
     }
   };
-  std::unordered_map<std::string, User, Hash, std::equal_to<>> users_;
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Key& a, const Key& b) const { return a.name == b.name && a.realm == b.realm; }
+  };
+  template <typename Value>
+  using Map = std::unordered_map<OwnKey, Value, Hash, Equal>;
+
+  template <typename Value>
+  static Value& entry(Map<Value>& map, std::string_view realm, std::string_view name) {
+    auto found = map.find(Key{realm, name});
+    if (found == map.end()) found = map.emplace(OwnKey{std::string(realm), std::string(name)}, Value{}).first;
+    return found->second;
+  }
+
+  Map<User> users_;
+  Map<Account> accounts_;
 };
 
 }  // namespace turnpike::turn

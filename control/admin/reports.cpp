@@ -54,6 +54,12 @@ Json report_ports(const ReportSources& sources) {
   return ports;
 }
 
+const char* authentication(const ControlOptions& options) {
+  if (options.turn.stun_only) return "none, STUN only";
+  if (!options.turn.authenticate) return "none";
+  return options.ephemeral.enabled ? "ephemeral" : "long-term";
+}
+
 Json report_server(const ReportSources& sources) {
   Json counters = Json::object();
   sources.engine.server().counters().for_each(
@@ -104,6 +110,32 @@ const char* name_of(turn::Transport transport) {
   return "";
 }
 
+Json report_users(const ReportSources& sources) {
+  const UserDirectory& users = sources.users;
+  const ParkedRequests& parked = sources.engine.parked();
+  Json report{{"realms", users.realm_count()}};
+  if (users.has_store()) {
+    report["store"] = users.store_name();
+    report["up"] = users.store_is_up();
+    if (!users.store_is_up()) report["trouble"] = users.trouble();
+  }
+  const UserDirectory::Counters& counters = users.counters();
+  report["counters"] = {{"lookups", counters.lookups},
+                        {"lookups_found", counters.found},
+                        {"lookups_unknown", counters.unknown},
+                        {"lookups_failed", counters.failed},
+                        {"lookups_refused", counters.refused},
+                        {"cache_hits", counters.hits},
+                        {"cached", users.cached()},
+                        {"keys_malformed", counters.malformed},
+                        {"store_outages", counters.outages},
+                        {"requests_waiting", parked.size()},
+                        {"requests_waited", parked.counters().parked},
+                        {"requests_waiting_repeated", parked.counters().repeated},
+                        {"requests_waiting_dropped", parked.counters().dropped}};
+  return report;
+}
+
 Json report_errors(const ReportSources& sources, Time now) {
   Json errors = Json::array();
   for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
@@ -138,6 +170,7 @@ Json report_session(const ReportSources& sources, const turn::SessionView& sessi
   }
   return {
       {"user", session.user},
+      {"realm", session.realm},
       {"client", wire::to_string(session.five_tuple.client)},
       {"server", wire::to_string(session.five_tuple.server)},
       {"transport", name_of(session.five_tuple.transport)},
@@ -209,7 +242,7 @@ Json report_status(const ReportSources& sources, Time now) {
             {"pid", sources.attachment.dataplane_pid()},
             {"uptime_s", std::max<std::int64_t>(whole_seconds(now - dataplane_started), 0)}}},
           {"realm", sources.options.turn.realm},
-          {"authentication", sources.options.turn.authenticate ? "long-term" : "none"},
+          {"authentication", authentication(sources.options)},
           {"users", sources.options.users.size()},
           {"listening", std::move(listening)},
           {"relay", std::move(relays)},
@@ -222,6 +255,7 @@ Json report_status(const ReportSources& sources, Time now) {
           {"workers", std::move(workers)},
           {"server", report_server(sources)},
           {"clients", report_clients(sources)},
+          {"user_store", report_users(sources)},
           {"link", report_link(sources)},
           {"errors", report_errors(sources, now)}};
 }

@@ -18,6 +18,7 @@ struct ReportSources {
   const Attachment& attachment;
   const Engine& engine;
   const Listeners& listeners;
+  const UserDirectory& users;
   const Statistics& statistics;
   Time started{};
 };

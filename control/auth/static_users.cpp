@@ -2,40 +2,15 @@
 // --user lines to keys (RFC 8489 sections 9.2.2 and 18.5.1).
 #include "control/auth/static_users.hpp"
 
-#include <algorithm>
 #include <cstring>
-#include <optional>
+
+#include "control/store/key_text.hpp"
 
 namespace turnpike::control {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 508;  // RFC 8489 section 14.3: fewer than 509
-
 Bytes as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
-std::optional<Md5Digest> parse_key(std::string_view digits) {
-  Md5Digest key;
-  if (digits.size() != 2 * key.size()) return std::nullopt;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    const auto high = hex_digit(digits[2 * i]);
-    const auto low = hex_digit(digits[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    key[i] = static_cast<std::uint8_t>(*high << 4 | *low);
-  }
-  return key;
 }
 
 Result<turn::UserKeys> parse_user(std::string_view line, std::size_t number, const std::string& realm,
@@ -44,27 +19,12 @@ Result<turn::UserKeys> parse_user(std::string_view line, std::size_t number, con
   if (colon == std::string_view::npos || colon == 0) {
     return Error{"user (number " + std::to_string(number) + "): write NAME:PASSWORD or NAME:0xKEY"};
   }
-  turn::UserKeys keys;
-  keys.name = line.substr(0, colon);
-  const std::string_view secret = line.substr(colon + 1);
-  const std::string named = "user=" + keys.name + ": ";
-  if (keys.name.size() > kMaxNameBytes) {
-    return Error{"user (number " + std::to_string(number) + "): name longer than 508 bytes"};
+  // The number, and not the name: what is wrong may be that the secret stands where the name should.
+  auto keys = read_keys(crypto, line.substr(0, colon), realm, line.substr(colon + 1));
+  if (!keys) {
+    return Error{"user (number " + std::to_string(number) + "): " + keys.error() +
+                 "; write NAME:PASSWORD or NAME:0xKEY"};
   }
-  if (has_control_characters(line)) {
-    return Error{"user (number " + std::to_string(number) + "): control characters in name or password"};
-  }
-  if (secret.empty()) return Error{named + "empty password; write NAME:PASSWORD or NAME:0xKEY"};
-  if (secret.starts_with("0x")) {
-    const auto key = parse_key(secret.substr(2));
-    if (!key) return Error{named + "a key is 0x and 32 hex digits, the MD5 of NAME:REALM:PASSWORD"};
-    keys.md5 = *key;
-    return keys;
-  }
-  std::string text = keys.name + ":" + realm + ":" + std::string(secret);
-  keys.md5 = crypto.md5(as_bytes(text));
-  keys.sha256 = crypto.sha256(as_bytes(text));
-  explicit_bzero(text.data(), text.size());
   return keys;
 }
 

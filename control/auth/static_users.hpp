@@ -11,16 +11,17 @@
 
 namespace turnpike::control {
 
-class StaticUsers final : public turn::Users {
+class StaticUsers {
 public:
   // Lines are NAME:PASSWORD or NAME:0xKEY, 32 hex digits of MD5(NAME ":" realm ":" PASSWORD). An error names
   // the user or the line's number, never a password. Wiping the lines is up to their owner.
   static Result<StaticUsers> parse(const std::vector<std::string>& lines, const std::string& realm,
                                    Crypto& crypto);
 
-  const turn::UserKeys* find(std::string_view name) const override;
-  const turn::UserKeys* find_by_hash(const Sha256Digest& userhash) const override;
-  bool all_have_sha256() const override { return all_have_sha256_; }
+  // A null pointer: unknown.
+  const turn::UserKeys* find(std::string_view name) const;
+  const turn::UserKeys* find_by_hash(const Sha256Digest& userhash) const;
+  bool all_have_sha256() const { return all_have_sha256_; }
   std::size_t size() const { return by_name_.size(); }
 
 private:

@@ -8,23 +8,14 @@
 namespace turnpike::ctl {
 namespace {
 
-// A number or a string as text; user names come from clients and must not steer the terminal.
-std::string text_of(const Json& value) {
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return text;
-}
-
 std::string joined(const Json& list) {
   std::string text;
-  for (const Json& entry : list) text += (text.empty() ? "" : ", ") + text_of(entry);
+  for (const Json& entry : list) text += (text.empty() ? "" : ", ") + printable_text(entry);
   return text.empty() ? "none" : text;
 }
 
 std::string pair_of(const Json& traffic) {
-  return text_of(traffic.at("packets")) + "/" + text_of(traffic.at("bytes"));
+  return printable_text(traffic.at("packets")) + "/" + printable_text(traffic.at("bytes"));
 }
 
 void add_line(std::string& out, const char* title, const std::string& value) {
@@ -36,10 +27,10 @@ void add_line(std::string& out, const char* title, const std::string& value) {
 std::string relays_text(const Json& relays, const Json& ports) {
   std::string text;
   for (const Json& relay : relays) {
-    text += (text.empty() ? "" : ", ") + text_of(relay.at("address"));
-    if (relay.contains("external")) text += " (external " + text_of(relay.at("external")) + ")";
+    text += (text.empty() ? "" : ", ") + printable_text(relay.at("address"));
+    if (relay.contains("external")) text += " (external " + printable_text(relay.at("external")) + ")";
   }
-  return text + " ports " + text_of(ports.at("min")) + "-" + text_of(ports.at("max"));
+  return text + " ports " + printable_text(ports.at("min")) + "-" + printable_text(ports.at("max"));
 }
 
 std::string workers_table(const Json& workers) {
@@ -53,14 +44,15 @@ std::string workers_table(const Json& workers) {
                {"HEARTBEAT", true},
                {"LONGEST LOOP", true}});
   const auto fill = [](const Json& ring) {
-    return text_of(ring.at("used")) + "/" + text_of(ring.at("cells"));
+    return printable_text(ring.at("used")) + "/" + printable_text(ring.at("cells"));
   };
   for (const Json& worker : workers) {
     const Json& counters = worker.at("counters");
-    table.add({text_of(worker.at("worker")), text_of(worker.at("rx_pps")), text_of(worker.at("tx_pps")),
-               text_of(counters.at("rx_packets")), text_of(counters.at("tx_packets")),
-               fill(worker.at("command_ring")), fill(worker.at("event_ring")),
-               text_of(worker.at("heartbeat_age_ms")) + " ms", text_of(worker.at("max_loop_us")) + " us"});
+    table.add({printable_text(worker.at("worker")), printable_text(worker.at("rx_pps")),
+               printable_text(worker.at("tx_pps")), printable_text(counters.at("rx_packets")),
+               printable_text(counters.at("tx_packets")), fill(worker.at("command_ring")),
+               fill(worker.at("event_ring")), printable_text(worker.at("heartbeat_age_ms")) + " ms",
+               printable_text(worker.at("max_loop_us")) + " us"});
   }
   return table.text();
 }
@@ -68,8 +60,8 @@ std::string workers_table(const Json& workers) {
 std::string ports_table(const Json& ports) {
   Table table({{"PORT"}, {"LINK"}, {"MTU", true}, {"MAC"}});
   for (const Json& port : ports) {
-    table.add({text_of(port.at("name")), port.at("link_up").get<bool>() ? "up" : "down",
-               text_of(port.at("mtu")), text_of(port.at("mac"))});
+    table.add({printable_text(port.at("name")), port.at("link_up").get<bool>() ? "up" : "down",
+               printable_text(port.at("mtu")), printable_text(port.at("mac"))});
   }
   return table.text();
 }
@@ -80,7 +72,7 @@ std::string counters_table(const char* title, const Json& counters) {
   bool any = false;
   for (const auto& [name, value] : counters.items()) {
     if (value == 0) continue;
-    table.add({name, text_of(value)});
+    table.add({name, printable_text(value)});
     any = true;
   }
   return any ? "\n" + table.text() : std::string();
@@ -98,9 +90,9 @@ std::string counts_table(const char* title, const char* name, const Json& counts
   bool any = false;
   for (const Json& entry : counts) {
     if (!all && entry.at("total") == 0) continue;
-    std::vector<std::string> row{text_of(entry.at(name)), text_of(entry.at("total"))};
-    for (const auto& [worker, count] : entry.at("workers").items()) row.push_back(text_of(count));
-    row.push_back(text_of(entry.at("text")));
+    std::vector<std::string> row{printable_text(entry.at(name)), printable_text(entry.at("total"))};
+    for (const auto& [worker, count] : entry.at("workers").items()) row.push_back(printable_text(count));
+    row.push_back(printable_text(entry.at("text")));
     table.add(std::move(row));
     any = true;
   }
@@ -124,6 +116,14 @@ std::string ratio_line(const char* title, const Json& counts, const char* above,
 }
 
 }  // namespace
+
+std::string printable_text(const Json& value) {
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
 
 std::string Table::text() const {
   std::vector<std::size_t> widths;
@@ -159,26 +159,35 @@ std::string format_status(const Json& answer) {
   const Json& dataplane = answer.at("dataplane");
   const auto up = [](const Json& of) { return format_duration(of.at("uptime_s").get<std::int64_t>()); };
   std::string out;
-  add_line(out, "instance", text_of(answer.at("instance")));
-  add_line(out, "control", text_of(answer.at("version")) + ", up " + up(answer));
-  add_line(
-      out, "dataplane",
-      text_of(dataplane.at("version")) + ", PID " + text_of(dataplane.at("pid")) + ", up " + up(dataplane));
+  add_line(out, "instance", printable_text(answer.at("instance")));
+  add_line(out, "control", printable_text(answer.at("version")) + ", up " + up(answer));
+  add_line(out, "dataplane",
+           printable_text(dataplane.at("version")) + ", PID " + printable_text(dataplane.at("pid")) +
+               ", up " + up(dataplane));
   add_line(out, "listening", joined(answer.at("listening")));
   add_line(out, "relay", relays_text(answer.at("relay"), answer.at("relay_ports")));
-  const std::string realm = text_of(answer.at("realm"));
+  const std::string realm = printable_text(answer.at("realm"));
   add_line(out, "users",
-           text_of(answer.at("users")) + (realm.empty() ? "" : " in realm " + realm) + ", authentication " +
-               text_of(answer.at("authentication")));
-  add_line(out, "sessions", text_of(answer.at("sessions")) + " of " + text_of(answer.at("session_capacity")));
+           printable_text(answer.at("users")) + (realm.empty() ? "" : " in realm " + realm) +
+               ", authentication " + printable_text(answer.at("authentication")));
+  const Json& store = answer.at("user_store");
+  if (store.contains("store")) {
+    const bool up = store.at("up").get<bool>();
+    add_line(
+        out, "database",
+        printable_text(store.at("store")) + (up ? "" : ", DOWN: " + printable_text(store.at("trouble"))));
+  }
+  add_line(out, "sessions",
+           printable_text(answer.at("sessions")) + " of " + printable_text(answer.at("session_capacity")));
   out += "\n" + ports_table(answer.at("ports"));
   out += "\n" + workers_table(answer.at("workers"));
   out += counters_table("SERVER", answer.at("server"));
+  out += counters_table("USERS", store.at("counters"));
   out += counters_table("CLIENTS", answer.at("clients"));
   out += counters_table("LINK", answer.at("link"));
   for (const Json& error : answer.at("errors")) {
-    out += "\nerror on worker " + text_of(error.at("worker")) + ": " + text_of(error.at("text")) + " (" +
-           text_of(error.at("count")) + " times, last " +
+    out += "\nerror on worker " + printable_text(error.at("worker")) + ": " +
+           printable_text(error.at("text")) + " (" + printable_text(error.at("count")) + " times, last " +
            format_duration(error.at("last_s_ago").get<std::int64_t>()) + " ago)\n";
   }
   return out;
@@ -195,18 +204,18 @@ std::string format_sessions(const Json& answer) {
   for (const Json& session : answer.at("sessions")) {
     std::string peers;
     for (const Json& peer : session.at("peers")) {
-      peers += (peers.empty() ? "" : ", ") + text_of(peer.at("peer"));
+      peers += (peers.empty() ? "" : ", ") + printable_text(peer.at("peer"));
       if (!peer.contains("channel")) continue;
       char channel[16];
       std::snprintf(channel, sizeof channel, "#0x%x", peer.at("channel").get<unsigned>());
       peers += channel;
     }
-    table.add({text_of(session.at("user")), text_of(session.at("client")), joined(session.at("relays")),
-               format_duration(session.at("expires_in_s").get<std::int64_t>()),
+    table.add({printable_text(session.at("user")), printable_text(session.at("client")),
+               joined(session.at("relays")), format_duration(session.at("expires_in_s").get<std::int64_t>()),
                pair_of(session.at("to_peer")), pair_of(session.at("to_client")), peers});
   }
   const std::size_t shown = answer.at("sessions").size();
-  const std::string total = text_of(answer.at("total"));
+  const std::string total = printable_text(answer.at("total"));
   const std::string cut =
       std::to_string(shown) == total ? "" : ", the first " + std::to_string(shown) + " shown";
   return (shown == 0 ? std::string() : table.text()) + total + " session(s)" + cut + "\n";

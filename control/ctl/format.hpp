@@ -26,6 +26,9 @@ private:
   std::vector<std::vector<std::string>> rows_;
 };
 
+// A number or a string for a terminal: names are whatever clients and operators wrote.
+std::string printable_text(const Json& value);
+
 // "1d 2h", "3h 4m", "5m 6s", "7s".
 std::string format_duration(std::int64_t seconds);
 

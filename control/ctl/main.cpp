@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// turnpikectl: asks a running turnpike-control. Exit codes: 0 fine, 1 no answer or a refusal, 2 wrong usage.
+// turnpikectl: asks a running turnpike-control, and edits the user database. Exit codes: 0 fine, 1 no answer
+// or a refusal, 2 wrong usage.
 #include <getopt.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/config/instance.hpp"
+#include "common/config/secrets.hpp"
 #include "control/ctl/client.hpp"
 #include "control/ctl/format.hpp"
+#include "control/ctl/store_verbs.hpp"
 
 namespace {
 
 using turnpike::ctl::Json;
+using turnpike::ctl::StoreCall;
 
 constexpr const char* kUsage =
     "usage: turnpikectl [OPTIONS] VERB\n"
@@ -25,11 +31,26 @@ constexpr const char* kUsage =
     "  drops       packets that ended here, by reason\n"
     "  io          how full the receive and send calls of socket ports are\n"
     "\n"
+    "in the user database itself, whether turnpike-control runs or not:\n"
+    "\n"
+    "  user add NAME [PASSWORD]                  the key of the password is kept, never the password;\n"
+    "  user delete NAME                          left out, it is asked for or read from standard input\n"
+    "  secret add|delete [SECRET]                shared secrets of ephemeral credentials\n"
+    "  peer-ip add|delete allowed|denied RANGE   FIRST-LAST, ADDRESS or PREFIX/LENGTH\n"
+    "  user|secret|peer-ip list\n"
+    "  schema                                    the SQL that makes the tables, for PostgreSQL\n"
+    "\n"
     "  --json             the answer as JSON\n"
     "  --limit N          sessions: show at most N (default 1000, 0: all)\n"
     "  --all              drops, io: show what never happened too\n"
     "  --instance NAME    which pair of programs (default: that of this network namespace)\n"
     "  --runtime-dir DIR  where their sockets live (default: as turnpike-control)\n"
+    "\n"
+    "which database, as turnpike-control is told: --userdb PATH, --psql-userdb CONNECTION, --redis-userdb "
+    "CONNECTION,\n"
+    "--realm REALM, or all of it by the relay's --config FILE\n"
+    "\n"
+    "  --every-realm      secret, peer-ip: a row that counts in every realm; list: all of them\n"
     "  -h, --help, --version\n";
 
 struct Call {
@@ -77,24 +98,49 @@ int run(const Call& call) {
   return 0;
 }
 
-}  // namespace
+int edit(const StoreCall& call) {
+  const auto text = turnpike::ctl::run_store_verb(call);
+  if (!text) return fail(text.error().starts_with("usage: ") ? 2 : 1, text.error());
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
 
-int main(int argc, char** argv) {
-  enum : int { kJson = 256, kInstance, kRuntimeDir, kLimit, kAll, kVersion };
+// A password among the words is hidden from `ps` once it has been read.
+void hide_words(char** words, int count) {
+  const std::string_view verb = words[0];
+  const int secret = verb == "user" ? 3 : verb == "secret" ? 2 : count;
+  for (int i = secret; i < count; ++i) std::memset(words[i], '*', std::strlen(words[i]));
+}
+
+// Fills both calls up to the words. A value: the program ends with it.
+std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& edited) {
+  enum : int { kJson = 256, kInstance, kRuntimeDir, kLimit, kAll, kEveryRealm, kStore, kVersion };
   const option options[] = {{"json", no_argument, nullptr, kJson},
                             {"instance", required_argument, nullptr, kInstance},
                             {"runtime-dir", required_argument, nullptr, kRuntimeDir},
                             {"limit", required_argument, nullptr, kLimit},
                             {"all", no_argument, nullptr, kAll},
+                            {"every-realm", no_argument, nullptr, kEveryRealm},
+                            {"userdb", required_argument, nullptr, kStore},
+                            {"db", required_argument, nullptr, kStore},
+                            {"psql-userdb", required_argument, nullptr, kStore},
+                            {"redis-userdb", required_argument, nullptr, kStore},
+                            {"realm", required_argument, nullptr, kStore},
+                            {"config", required_argument, nullptr, kStore},
                             {"version", no_argument, nullptr, kVersion},
                             {"help", no_argument, nullptr, 'h'},
                             {}};
-  Call call;
-  for (int option = 0; (option = getopt_long(argc, argv, "h", options, nullptr)) != -1;) {
+  for (int option = 0, index = 0; (option = getopt_long(argc, argv, "h", options, &index)) != -1;) {
     char* end = nullptr;
     switch (option) {
       case kJson:
         call.json = true;
+        break;
+      case kStore:
+        edited.options.push_back("--" + std::string(options[index].name) + "=" + optarg);
+        break;
+      case kEveryRealm:
+        edited.every_realm = true;
         break;
       case kAll:
         call.all = true;
@@ -119,8 +165,25 @@ int main(int argc, char** argv) {
         return fail(2, "see turnpikectl --help");
     }
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Call call;
+  StoreCall edited;
+  if (const auto ended = read_options(argc, argv, call, edited)) return *ended;
   constexpr std::array<std::string_view, 4> kVerbs{"status", "sessions", "drops", "io"};
-  constexpr const char* kWanted = "give one verb: status, sessions, drops or io; see turnpikectl --help";
+  constexpr const char* kWanted =
+      "give one verb: status, sessions, drops or io, or user, secret, peer-ip; see turnpikectl --help";
+  if (optind < argc && turnpike::ctl::is_store_verb(argv[optind])) {
+    edited.words.assign(argv + optind, argv + argc);
+    edited.json = call.json;
+    hide_words(argv + optind, argc - optind);
+    turnpike::config::hide_secrets(argc, argv);
+    return edit(edited);
+  }
   if (optind + 1 != argc) return fail(2, kWanted);
   call.verb = argv[optind];
   if (std::find(kVerbs.begin(), kVerbs.end(), call.verb) == kVerbs.end())

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "control/admin/reports.hpp"
@@ -41,6 +42,7 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
   auto network = KernelNetwork::open();
   if (!network) return Error{network.error()};
   std::unique_ptr<App> app(new App(std::move(options), std::move(**attachment), std::move(*network)));
+  if (auto opened = app->open_users(); !opened) return Error{opened.error()};
   if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
   if (auto announced = app->announce(); !announced) return Error{announced.error()};
   auto listeners = Listeners::open(app->io_, app->options_, app->engine_->served(), *app->engine_,
@@ -49,13 +51,25 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
   app->listeners_ = std::move(*listeners);
   auto admin = AdminServer::open(
       app->io_, app->options_.paths.control_socket, [app = app.get()](std::string_view line) {
-        const ReportSources sources{app->options_,    app->attachment_, *app->engine_,
-                                    *app->listeners_, app->statistics_, app->started_};
+        const ReportSources sources{app->options_, app->attachment_, *app->engine_, *app->listeners_,
+                                    *app->users_,  app->statistics_, app->started_};
         return answer_request(sources, monotonic_now(), line);
       });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
   return app;
+}
+
+Status App::open_users() {
+  DirectorySettings settings;
+  settings.realm = options_.turn.realm;
+  settings.policy = options_.turn.policy;
+  settings.ephemeral = options_.ephemeral;
+  settings.store_has_users = options_.store_has_users;
+  settings.cache_lifetime = options_.user_cache_lifetime;
+  auto store = options_.store ? make_store(*options_.store) : nullptr;
+  users_.emplace(std::move(settings), options_.users, crypto_, std::move(store), unix_time);
+  return users_->open();
 }
 
 Status App::prepare() {
@@ -88,7 +102,7 @@ Status App::prepare() {
 }
 
 Status App::make_engine(ServedAddresses served) {
-  engine_.emplace(options_, crypto_, attachment_, network_, std::move(served));
+  engine_.emplace(options_, crypto_, *users_, attachment_, network_, std::move(served));
   return engine_->set_static_next_hops();
 }
 
@@ -107,6 +121,7 @@ Status App::announce() {
 }
 
 Status App::run() {
+  users_->start([this] { asio::post(io_, [this] { engine_->take_user_news(monotonic_now()); }); });
   watch();
   log_start();
   const wire::Endpoint first{engine_->served().listening.front(), 0, options_.listening_port};

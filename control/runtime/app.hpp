@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/admin/admin_server.hpp"
+#include "control/auth/user_directory.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/listeners/listeners.hpp"
 #include "control/options.hpp"
@@ -34,6 +35,7 @@ public:
 private:
   App(ControlOptions options, Attachment attachment, KernelNetwork network);
 
+  Status open_users();
   Status prepare();  // addresses, reserved ports, engine
   Status make_engine(ServedAddresses served);
   Status announce();
@@ -71,7 +73,8 @@ private:
   std::uint64_t wake_value_ = 0;  // read from the eventfd
   bool stopping_ = false;
   bool probes_warned_ = false;
-  std::string failure_;  // why the loop ended, empty for a stop signal
+  std::optional<UserDirectory> users_;  // after io_, which its thread wakes
+  std::string failure_;                 // why the loop ended, empty for a stop signal
 };
 
 }  // namespace turnpike::control

@@ -39,8 +39,8 @@ std::uint64_t log_seed(Crypto& crypto) {
 
 }  // namespace
 
-Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
-               ServedAddresses served)
+Engine::Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users,
+               const Attachment& attachment, Network& network, ServedAddresses served)
     : options_(options),
       attachment_(attachment),
       served_(std::move(served)),
@@ -52,14 +52,15 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, const Attachment& 
       writer_(attachment.region().capacity(), queues_, next_hops_, clients_),
       reader_(attachment.region(), served_.listening_endpoints(options),
               static_cast<std::uint16_t>(ports_.size())),
+      users_(users),
       session_log_(attachment.region(), log_seed(crypto), monotonic_now),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, options.users,
-              &session_log_),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, users, &session_log_),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
   next_hops_.set_local_addresses(std::move(own));
   next_hops_.set_ports(ports_);
+  server_.set_peer_policy(users_.policies());
 }
 
 Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.next_hops, ports_); }
@@ -121,10 +122,33 @@ bool Engine::facts_outstanding() const {
 
 void Engine::on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                         Bytes message) {
-  effects_.clear();
-  server_.handle_client(from, worker, message, now_, effects_);
   const RequestOrigin origin{from, path};
-  write_effects(&origin);
+  on_client_message(from, worker, &origin, message);
+}
+
+void Engine::on_client_message(const turn::FiveTuple& from, WorkerIndex worker, const RequestOrigin* origin,
+                               Bytes message) {
+  effects_.clear();
+  const turn::LookupId lookup = server_.handle_client(from, worker, message, now_, effects_);
+  if (lookup == turn::kNoLookup) return write_effects(origin);
+  parked_.park(lookup, {from,
+                        worker,
+                        origin == nullptr ? std::nullopt : std::optional(*origin),
+                        {message.begin(), message.end()}});
+}
+
+void Engine::take_user_news(Time now) {
+  now_ = now;
+  const UserDirectory::News news = users_.take_news(now);
+  if (news.policies_changed) server_.set_peer_policy(users_.policies());
+  for (const turn::LookupId lookup : news.ended) {
+    for (const ParkedRequest& request : parked_.take(lookup)) {
+      // Nobody may get an allocation whose connection has ended meanwhile.
+      if (request.from.transport != turn::Transport::kUdp && clients_.find(request.from) == nullptr) continue;
+      on_client_message(request.from, request.worker, request.origin ? &*request.origin : nullptr,
+                        request.message);
+    }
+  }
 }
 
 void Engine::on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
@@ -159,9 +183,8 @@ void Engine::on_applied(WorkerIndex worker, std::uint64_t seq) {
 // Any worker will do for a client that control serves: they are spread by their 5-tuples.
 void Engine::on_client_message(const turn::FiveTuple& from, Bytes message, Time now) {
   const auto worker = static_cast<WorkerIndex>(turn::hash_value(from, 0) % applied_.size());
-  effects_.clear();
-  server_.handle_client(from, worker, message, now, effects_);
-  write_effects(nullptr);
+  now_ = now;
+  on_client_message(from, worker, nullptr, message);
 }
 
 void Engine::on_client_gone(const turn::FiveTuple& client, Time now) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "common/turn/server.hpp"
+#include "control/auth/parked_requests.hpp"
+#include "control/auth/user_directory.hpp"
 #include "control/dataplane_link/attachment.hpp"
 #include "control/dataplane_link/command_queues.hpp"
 #include "control/dataplane_link/effect_writer.hpp"
@@ -22,9 +24,9 @@ namespace turnpike::control {
 
 class Engine final : public EventHandler, public ClientHandler {
 public:
-  // `options`, `crypto`, `attachment` and `network` must outlive the engine.
-  Engine(const ControlOptions& options, Crypto& crypto, const Attachment& attachment, Network& network,
-         ServedAddresses served);
+  // `options`, `crypto`, `users`, `attachment` and `network` must outlive the engine.
+  Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users, const Attachment& attachment,
+         Network& network, ServedAddresses served);
   Status set_static_next_hops();
 
   // kReset and our addresses, into every ring. They count once announced() says that all was taken.
@@ -38,6 +40,12 @@ public:
   // When to look again even if nobody wakes us; kNever when nothing is due.
   Time next_wake(Time now);
 
+  // One message of a client, whatever transport it came by; `origin` is the way back on the dataplane's
+  // ports.
+  void on_client_message(const turn::FiveTuple& from, WorkerIndex worker, const RequestOrigin* origin,
+                         Bytes message);
+  // The directory has news from its database: requests that waited for it go on.
+  void take_user_news(Time now);
   void on_network_changed(const KernelNetwork::Changes& changes);
   void tick(Time now);  // about once a second
   // The engine is about to be given up: logs the end of every allocation.
@@ -56,6 +64,7 @@ public:
   void send_datagram(const DtlsPath& path, Bytes datagram);
 
   const turn::Server& server() const { return server_; }
+  const ParkedRequests& parked() const { return parked_; }
   const ServedAddresses& served() const { return served_; }
   const PortRange& relay_ports() const { return relay_ports_; }
   const std::vector<PortInfo>& ports() const { return ports_; }
@@ -86,8 +95,10 @@ private:
   ClientTable clients_;
   EffectWriter writer_;
   EventReader reader_;
+  UserDirectory& users_;
   SessionLog session_log_;
   turn::Server server_;
+  ParkedRequests parked_;
   turn::Effects effects_;
   DtlsHandler dtls_handler_;
   std::vector<std::uint64_t> applied_;

@@ -24,7 +24,7 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   if (!lcore.kernel_sockets && !acceptable_checksum(packet))
     return lcore.drop(packet.mbuf, DropReason::k_udp_checksum);
   const bool request = message_class == MessageClass::kRequest;
-  if (message.method() == Method::kBinding) {
+  if (message.method() == Method::kBinding && !(request && lcore.secure_stun)) {
     return request ? binding(lcore, packet, message)
                    : lcore.drop(packet.mbuf, DropReason::k_binding_indication);
   }

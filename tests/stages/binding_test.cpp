@@ -44,6 +44,15 @@ TEST_F(Requests, C066_binding_success) {
   EXPECT_EQ(counter(Counter::k_binding_answered), 2u);
 }
 
+TEST_F(Requests, secure_stun_leaves_binding_to_control) {
+  worker_->lcore.secure_stun = true;
+  receive(build(from_client(message(0x0001))));
+  EXPECT_EQ(counter(Counter::k_binding_answered), 0u);
+  EXPECT_EQ(counter(Counter::k_stun_to_control), 1u);
+  receive(build(from_client(message(0x0011))));
+  EXPECT_EQ(counter(Counter::k_stun_to_control), 1u) << "an indication is still for nobody";
+}
+
 TEST_F(Requests, C006_response_reverses_addresses_with_service_tags) {
   UdpFrame frame = from_client(message(0x0001));
   frame.vlans = {100, 12};

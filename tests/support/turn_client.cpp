@@ -62,41 +62,73 @@ void read_attribute(Reply& reply, Attribute attribute, Bytes value) {
 turn::UserKeys make_keys(Crypto& crypto, const std::string& user, const std::string& realm,
                          const std::string& password) {
   const std::string input = user + ":" + realm + ":" + password;
-  return {user, crypto.md5(as_bytes(input)), crypto.sha256(as_bytes(input))};
+  turn::UserKeys keys;
+  keys.name = user;
+  keys.md5 = crypto.md5(as_bytes(input));
+  keys.sha256 = crypto.sha256(as_bytes(input));
+  return keys;
+}
+
+void TestUsers::add_to(Crypto& crypto, const std::string& realm, const std::string& name,
+                       const std::string& password) {
+  entries_.push_back(
+      {realm, make_keys(crypto, name, realm, password), crypto.sha256(as_bytes(name + ":" + realm))});
 }
 
 void TestUsers::add(Crypto& crypto, const std::string& name, const std::string& password) {
-  entries_.push_back(
-      {make_keys(crypto, name, realm_, password), crypto.sha256(as_bytes(name + ":" + realm_))});
+  add_to(crypto, own.name, name, password);
 }
 
 void TestUsers::add_md5_only(Crypto& crypto, const std::string& name, const std::string& password) {
   add(crypto, name, password);
   entries_.back().keys.sha256.reset();
+  own.offers_sha256 = false;
 }
 
 void TestUsers::remove(const std::string& name) {
   std::erase_if(entries_, [&](const Entry& entry) { return entry.keys.name == name; });
 }
 
-const turn::UserKeys* TestUsers::find(std::string_view name) const {
-  ++lookups;
-  for (const Entry& entry : entries_) {
-    if (entry.keys.name == name) return &entry.keys;
-  }
-  return nullptr;
+turn::Realm& TestUsers::add_realm(Crypto& crypto, const std::string& name, const std::string& origin,
+                                  const std::string& user, const std::string& password) {
+  origins_[origin] = name;
+  others_[name].name = name;
+  add_to(crypto, name, user, password);
+  return others_[name];
 }
 
-const turn::UserKeys* TestUsers::find_by_hash(const Sha256Digest& userhash) const {
-  ++lookups;
+turn::UserAnswer TestUsers::answer(std::string_view realm,
+                                   const std::function<bool(const Entry&)>& is) const {
   for (const Entry& entry : entries_) {
-    if (entry.hash == userhash) return &entry.keys;
+    if (entry.realm == realm && is(entry)) return {turn::UserAnswer::Kind::kFound, {&entry.keys, 1}};
   }
-  return nullptr;
+  return {};
 }
 
-bool TestUsers::all_have_sha256() const {
-  return std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) { return entry.keys.sha256; });
+turn::UserAnswer TestUsers::find(std::string_view realm, std::string_view name, Time) {
+  ++lookups;
+  if (forced) return *forced;
+  if (!candidates.empty() && candidates.front().name == name) {
+    return {turn::UserAnswer::Kind::kFound, candidates};
+  }
+  return answer(realm, [&](const Entry& entry) { return entry.keys.name == name; });
+}
+
+turn::UserAnswer TestUsers::find_by_hash(std::string_view realm, const Sha256Digest& userhash, Time) {
+  ++lookups;
+  if (forced) return *forced;
+  return answer(realm, [&](const Entry& entry) { return entry.hash == userhash; });
+}
+
+const turn::Realm* TestUsers::realm(std::string_view name) const {
+  if (name == own.name) return &own;
+  const auto other = others_.find(name);
+  return other == others_.end() ? nullptr : &other->second;
+}
+
+const turn::Realm& TestUsers::realm_for_origin(std::string_view origin) const {
+  const auto found = origins_.find(origin);
+  return found == origins_.end() ? own : others_.find(found->second)->second;
 }
 
 Reply read_reply(Bytes bytes) {

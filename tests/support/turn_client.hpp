@@ -29,24 +29,38 @@ turn::UserKeys make_keys(Crypto& crypto, const std::string& user, const std::str
 // A handful of users, searched one by one.
 class TestUsers final : public turn::Users {
 public:
-  explicit TestUsers(std::string realm) : realm_(std::move(realm)) {}
+  explicit TestUsers(const std::string& realm) { own.name = realm; }
   void add(Crypto& crypto, const std::string& name, const std::string& password);
   // As from an old database: only the MD5 key is known.
   void add_md5_only(Crypto& crypto, const std::string& name, const std::string& password);
   void remove(const std::string& name);
 
-  const turn::UserKeys* find(std::string_view name) const override;
-  const turn::UserKeys* find_by_hash(const Sha256Digest& userhash) const override;
-  bool all_have_sha256() const override;
-  mutable int lookups = 0;
+  turn::UserAnswer find(std::string_view realm, std::string_view name, Time now) override;
+  turn::UserAnswer find_by_hash(std::string_view realm, const Sha256Digest& userhash, Time now) override;
+  const turn::Realm* realm(std::string_view name) const override;
+  const turn::Realm& realm_for_origin(std::string_view origin) const override;
+  turn::Realm& add_realm(Crypto& crypto, const std::string& name, const std::string& origin,
+                         const std::string& user, const std::string& password);
+
+  int lookups = 0;
+  // Answered instead of what is known.
+  std::optional<turn::UserAnswer> forced;
+  // Several keys of one name, as several secrets make them.
+  std::vector<turn::UserKeys> candidates;
+  turn::Realm own;
 
 private:
   struct Entry {
+    std::string realm;
     turn::UserKeys keys;
     Sha256Digest hash;
   };
-  std::string realm_;
+  void add_to(Crypto& crypto, const std::string& realm, const std::string& name, const std::string& password);
+  turn::UserAnswer answer(std::string_view realm, const std::function<bool(const Entry&)>& is) const;
+
   std::vector<Entry> entries_;
+  std::map<std::string, turn::Realm, std::less<>> others_;
+  std::map<std::string, std::string, std::less<>> origins_;
 };
 
 // A response as the client reads it.

@@ -42,6 +42,7 @@ PASSWORD_ALGORITHMS = 0x8002
 ICMP = 0x8004
 SOFTWARE = 0x8022
 FINGERPRINT = 0x8028
+ORIGIN = 0x802F
 
 MD5, SHA256 = 1, 2  # password algorithms
 IPV4, IPV6 = 1, 2  # address families

@@ -85,9 +85,17 @@ std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wi
   return read_families(service, request, wish.relay);
 }
 
+// Without authentication everybody is the same nobody.
+std::uint32_t user_quota(const Service& service, const Request& request) {
+  if (!service.config.authenticate) return 0;
+  const Realm* realm = service.users.realm(request.user.realm);
+  return realm != nullptr && realm->limits.user_quota != 0 ? realm->limits.user_quota
+                                                           : service.config.user_quota;
+}
+
 // What is refused whatever was asked for.
 std::optional<ErrorCode> check_admission(const Service& service, const Request& request) {
-  const std::uint32_t quota = service.config.authenticate ? service.config.user_quota : 0;
+  const std::uint32_t quota = user_quota(service, request);
   if (quota != 0 && service.sessions.users().allocations(request.user) >= quota) {
     return ErrorCode::kAllocationQuotaReached;
   }
@@ -137,7 +145,8 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
   spec.worker = request.reply.worker;
   spec.user = request.user;
   spec.transaction = request.reply.transaction;
-  spec.deadline = request.step.now + granted_lifetime(service.config, wish.lifetime);
+  spec.deadline =
+      std::min(request.step.now + granted_lifetime(service.config, wish.lifetime), request.valid_until);
   if (const auto error = take_ports(service, wish.relay, request.step.now, spec)) {
     return send_error(service, request, *error);
   }

@@ -35,7 +35,7 @@ std::optional<ErrorCode> check(Service& service, const Request& request, const A
   const Channel* by_peer = service.sessions.find_channel(allocation, binding.peer, now);
   if (by_number != by_peer) return ErrorCode::kBadRequest;  // either is bound to something else
 
-  if (!service.own.permits(service.config.policy, *peer)) return ErrorCode::kForbidden;
+  if (!service.own.permits(service.policies.of(allocation.user->realm), *peer)) return ErrorCode::kForbidden;
   const bool permitted = service.sessions.find_permission(allocation, binding.peer.address, now) != nullptr;
   if (!permitted && !service.sessions.has_room_for_permissions(allocation, 1)) {
     return ErrorCode::kInsufficientCapacity;

@@ -13,6 +13,7 @@ using stun::ErrorCode;
 // The peers of the request, each once, in their inside form.
 std::optional<ErrorCode> collect_peers(const Service& service, const Request& request,
                                        const Allocation& allocation, std::vector<IpAddress>& peers) {
+  const AddressPolicy& policy = service.policies.of(allocation.user->realm);
   bool malformed = false;
   bool mismatch = false;
   bool forbidden = false;
@@ -22,7 +23,7 @@ std::optional<ErrorCode> collect_peers(const Service& service, const Request& re
       malformed = true;
     } else if (!allocation.leg(peer->address.family).present()) {
       mismatch = true;
-    } else if (!service.own.permits(service.config.policy, peer->address)) {
+    } else if (!service.own.permits(policy, peer->address)) {
       forbidden = true;
     } else {
       peers.push_back(service.own.inside(peer->address));

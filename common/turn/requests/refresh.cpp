@@ -80,9 +80,12 @@ void serve_refresh(Service& service, Request& request, Allocation& allocation) {
   if (const auto error = read(request, allocation, wish)) return send_error(service, request, *error);
   if (wish.lifetime == 0u) return serve_deletion(service, request, allocation, wish);
 
-  const seconds lifetime = granted_lifetime(service.config, wish.lifetime);
+  // An ephemeral credential is still good here, and the allocation ends with it.
+  const Time now = request.step.now;
+  const Time deadline = std::min(now + granted_lifetime(service.config, wish.lifetime), request.valid_until);
+  const auto lifetime = std::chrono::ceil<seconds>(deadline - now);
   FactScope facts(service, allocation.id.worker);
-  service.sessions.refresh(allocation, wish.families, request.step.now + lifetime, request.step);
+  service.sessions.refresh(allocation, wish.families, deadline, request.step);
   remember_latest(allocation, request, facts.span());
   send_lifetime(service, request, static_cast<std::uint32_t>(lifetime.count()), facts.span());
 }

@@ -194,11 +194,12 @@ TEST(Options, help_names_every_option_and_its_range) {
 }
 
 TEST(Options, printed_configuration_can_be_read_again_and_hides_passwords) {
-  const auto options =
-      parse({"--print-config", "--user", "alice:secret", "--port=xdp:s0", "--min-port=50000"});
+  const auto options = parse({"--print-config", "--user", "alice:hidden", "--port=xdp:s0", "--min-port=50000",
+                              "--static-auth-secret=hidden", "--psql-userdb=dbname=turn password=hidden"});
   ASSERT_TRUE(options);
   const std::string text = options->config_text();
-  EXPECT_FALSE(contains(text, "secret"));
+  EXPECT_FALSE(contains(text, "hidden"));
+  EXPECT_TRUE(contains(text, "psql-userdb=dbname=turn password=***"));
   const File file(text);
   const auto again = parse({"-c", file.path()});
   ASSERT_TRUE(again) << again.error();

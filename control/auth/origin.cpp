@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RFC 6454 section 6.2, with the port always written.
+#include "control/auth/origin.hpp"
+
+#include <algorithm>
+
+namespace turnpike::control {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return result;
+}
+
+std::string_view usual_port(std::string_view scheme) {
+  if (scheme == "http" || scheme == "ws") return ":80";
+  if (scheme == "https" || scheme == "wss") return ":443";
+  if (scheme == "ftp") return ":21";
+  return {};
+}
+
+}  // namespace
+
+std::string canonical_origin(std::string_view origin) {
+  const std::size_t mark = origin.find("://");
+  if (mark == std::string_view::npos || mark == 0) return std::string(origin);
+  const std::string scheme = lower(origin.substr(0, mark));
+  std::string_view host = origin.substr(mark + 3);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (const std::size_t at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
+  if (host.empty()) return std::string(origin);
+  const std::size_t colon = host.rfind(':');
+  const bool bracket_after = colon != host.npos && host.find(']', colon) != host.npos;  // inside [v6]
+  const bool has_port = colon != host.npos && !bracket_after && colon + 1 < host.size();
+  if (!has_port && host.back() == ':') host.remove_suffix(1);
+  return scheme + "://" + lower(host) + std::string(has_port ? std::string_view() : usual_port(scheme));
+}
+
+}  // namespace turnpike::control
