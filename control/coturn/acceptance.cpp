@@ -12,6 +12,11 @@
 namespace turnpike::control {
 namespace {
 
+// Without a database fewer may allocate; without one of these others might.
+bool is_operators_matter(std::string_view key) {
+  return key == "no-auth" || key == "realm" || (is_credential_option(key) && !is_database_option(key));
+}
+
 std::string join(const std::vector<ConfLine>& lines) {
   std::string text;
   for (const ConfLine& line : lines) text += line.text + "\n";
@@ -27,7 +32,7 @@ std::string complaint(const std::vector<ConfLine>& lines, const ConfigCheck& che
 std::optional<std::size_t> culprit(const std::vector<ConfLine>& lines, const std::string& said,
                                    const ConfigCheck& check) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (!lines[i].is_setting() || decides_who_allocates(lines[i].key)) continue;
+    if (!lines[i].is_setting() || is_operators_matter(lines[i].key)) continue;
     std::vector<ConfLine> without = lines;
     without[i] = ConfLine{};
     if (complaint(without, check) != said) return i;

@@ -14,8 +14,8 @@ namespace turnpike::control {
 using ConfigCheck = std::function<Status(const std::string& text)>;
 
 // Turns a line at which the check takes offence into a comment with what it says, until it has nothing more
-// to say or no line by itself is to blame. Gives how many lines that were. Lines that decide who may allocate
-// are never touched: without one of them the relay could be open.
+// to say or no line by itself is to blame. Gives how many lines that were. Lines that decide who may
+// allocate are never touched, but for databases: without one of the others the relay could be open.
 std::size_t comment_refused(std::string& text, const ConfigCheck& check);
 
 }  // namespace turnpike::control

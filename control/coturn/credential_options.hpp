@@ -17,8 +17,12 @@ constexpr bool is_credential_option(std::string_view name) {
   return std::find(kCredentialOptions.begin(), kCredentialOptions.end(), name) != kCredentialOptions.end();
 }
 
-constexpr bool decides_who_allocates(std::string_view name) {
-  return is_credential_option(name) || name == "no-auth" || name == "realm";
+// Of these coturn uses the one that it reads last.
+inline constexpr auto kDatabaseOptions =
+    std::to_array<std::string_view>({"userdb", "db", "psql-userdb", "sql-userdb", "redis-userdb"});
+
+constexpr bool is_database_option(std::string_view name) {
+  return std::find(kDatabaseOptions.begin(), kDatabaseOptions.end(), name) != kDatabaseOptions.end();
 }
 
 }  // namespace turnpike::control

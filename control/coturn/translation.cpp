@@ -48,7 +48,7 @@ private:
     std::string_view name;
     Rule rule;
   };
-  static constexpr std::size_t kRules = 8;
+  static constexpr std::size_t kRules = 12;
   static const std::array<NamedRule, kRules> kOwnRules;
 
   void note(const ConfLine& line, std::size_t position);
@@ -69,6 +69,7 @@ private:
   void no_auth(const ConfLine& line);
   void long_term(const ConfLine& line);
   void realm(const ConfLine& line);
+  void database(const ConfLine& line);
   void log_file(const ConfLine& line);
   void switch_number(const ConfLine& line);
   void nonce(const ConfLine& line);
@@ -98,6 +99,7 @@ private:
   std::size_t position_ = 0;
   std::map<std::string, std::size_t> last_;        // where a key stands the last time
   std::map<std::string, std::size_t> last_users_;  // likewise of user=NAME:...
+  std::size_t last_database_ = 0;
   bool wants_credentials_ = false;
   std::vector<wire::IpAddress> listening_ips_;
   std::string listening_port_ = "3478";
@@ -113,6 +115,10 @@ const std::array<Translator::NamedRule, Translator::kRules> Translator::kOwnRule
     {"no-auth", &Translator::no_auth},
     {"lt-cred-mech", &Translator::long_term},
     {"realm", &Translator::realm},
+    {"userdb", &Translator::database},
+    {"db", &Translator::database},
+    {"psql-userdb", &Translator::database},
+    {"redis-userdb", &Translator::database},
     {"log-file", &Translator::log_file},
     {"stale-nonce", &Translator::nonce},
 }};
@@ -130,6 +136,7 @@ void Translator::note(const ConfLine& line, std::size_t position) {
   const bool credentials = is_credential_option(line.key);
   const bool flag = line.key == "lt-cred-mech" || line.key == "use-auth-secret" || line.key == "oauth";
   wants_credentials_ |= credentials && (!flag || line.is_on());
+  if (is_database_option(line.key)) last_database_ = position;
   if (line.key == "user") last_users_[user_name(line)] = position;
   if (line.key == "listening-ip") {
     const auto address = wire::parse_address(line.value);
@@ -227,6 +234,11 @@ void Translator::realm(const ConfLine& line) {
   take(line, line.value);
 }
 
+void Translator::database(const ConfLine& line) {
+  if (position_ != last_database_) return refuse(line, "another database comes below, and there can be one");
+  carry(line);
+}
+
 void Translator::log_file(const ConfLine& line) {
   if (line.value == "stdout" || line.value == "-") return refuse(line, "the log goes to standard error");
   if (line.value == "syslog") {
@@ -247,8 +259,8 @@ void Translator::nonce(const ConfLine& line) {
 
 // Of each kind that the file wants.
 bool Translator::has_credentials() {
-  for (const char* database : {"userdb", "db", "psql-userdb", "redis-userdb"}) {
-    if (written_[database] != 0) return true;
+  for (const std::string_view database : kDatabaseOptions) {
+    if (written_[std::string(database)] != 0) return true;
   }
   const bool secrets_wanted = is_on("use-auth-secret") && own_option("use-auth-secret") != nullptr;
   if (secrets_wanted) return written_["static-auth-secret"] != 0;

@@ -84,11 +84,11 @@ def test_the_file_is_its_owners_and_new(tmp_path):
 
 def test_without_output_it_is_printed(tmp_path):
     source = tmp_path / "turnserver.conf"
-    source.write_text("lt-cred-mech\nfingerprint\n")
+    source.write_text(f"fingerprint\nuser=alice:secret\nrealm={'r' * 200}\n")
     done = run(BINARIES / "turnpike-control", "--import-coturn", source)
-    assert done.returncode == 0 and "\nlt-cred-mech=true\n# fingerprint: " in done.stdout
-    assert "1 settings carried over, 1 left as comments" in done.stderr
-    assert "before it can be used: " in done.stderr and "--user" in done.stderr
+    assert done.returncode == 0 and "\n# fingerprint: " in done.stdout and "\nuser=alice:secret\n" in done.stdout
+    assert "2 settings carried over, 1 left as comments" in done.stderr
+    assert "before it can be used: realm is longer than 127 bytes" in done.stderr
     assert run(BINARIES / "turnpike-dataplane", "--import-coturn", source).returncode == 1
 
 

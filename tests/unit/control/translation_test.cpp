@@ -136,6 +136,12 @@ TEST(Translation, coturns_own_database_is_named_when_it_is_served) {
   for (const char* unnamed : {"lt-cred-mech", "use-auth-secret"}) {
     EXPECT_EQ(has(unnamed, "userdb=/var/lib/turn/turndb"), served) << unnamed;
   }
+  const std::string several = "userdb=/a\npsql-userdb=b\nredis-userdb=c\nsql-userdb=d\n";
+  EXPECT_EQ(has(several, "psql-userdb=d"), served) << "the last one counts";
+  for (const char* line : {"userdb=/a", "psql-userdb=b", "redis-userdb=c"}) {
+    EXPECT_FALSE(has(several, line)) << line;
+    EXPECT_TRUE(contains(translated(several), "# " + std::string(line) + ": ")) << line;
+  }
   EXPECT_FALSE(has("user=a:b", "userdb=/var/lib/turn/turndb"));
   EXPECT_FALSE(has("no-auth", "userdb=/var/lib/turn/turndb"));
 }
