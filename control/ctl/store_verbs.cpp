@@ -61,7 +61,8 @@ std::string done_text(const StoreCall& call, const std::string& text) {
 
 std::string rows_text(const StoreCall& call, const Json& rows, const std::vector<Table::Column>& columns) {
   if (call.json)
-    return Json{{"ok", true}, {call.words[0] + "s", rows}}.dump(2, ' ', false, Json::error_handler_t::replace) +
+    return Json{{"ok", true}, {call.words[0] + "s", rows}}.dump(2, ' ', false,
+                                                                Json::error_handler_t::replace) +
            "\n";
   Table table(columns);
   for (const Json& row : rows) {
