@@ -21,14 +21,12 @@ struct UserName {
 
 class UserTable {
 public:
-  struct Account {
-    std::uint32_t allocations = 0;
-  };
+  // The texts are the tables' own.
   struct User {
-    std::string realm;
-    std::string name;
+    std::string_view realm;
+    std::string_view name;
+    std::string_view account;
     std::uint32_t allocations = 0;
-    std::string account;
 
     bool is(const UserName& other) const { return name == other.name && realm == other.realm; }
   };
@@ -43,13 +41,13 @@ public:
 
   // The pointer is good until the matching leave().
   User* join(const UserName& name) {
-    User& user = entry(users_, name.realm, name.name);
+    auto& [key, user] = entry(users_, name.realm, name.name);
     if (user.allocations++ == 0) {
-      user.realm = name.realm;
-      user.name = name.name;
-      user.account = name.account;
+      user.realm = key.realm;
+      user.name = key.name;
+      user.account = entry(accounts_, name.realm, name.account).first.name;
     }
-    ++entry(accounts_, user.realm, user.account).allocations;
+    ++accounts_.find(Key{user.realm, user.account})->second.allocations;
     return &user;
   }
   void leave(User* user) {
@@ -59,6 +57,9 @@ public:
   }
 
 private:
+  struct Account {
+    std::uint32_t allocations = 0;
+  };
   struct Key {
     std::string_view realm;
     std::string_view name;
@@ -84,10 +85,11 @@ private:
   using Map = std::unordered_map<OwnKey, Value, Hash, Equal>;
 
   template <typename Value>
-  static Value& entry(Map<Value>& map, std::string_view realm, std::string_view name) {
+  static std::pair<const OwnKey, Value>& entry(Map<Value>& map, std::string_view realm,
+                                               std::string_view name) {
     auto found = map.find(Key{realm, name});
     if (found == map.end()) found = map.emplace(OwnKey{std::string(realm), std::string(name)}, Value{}).first;
-    return found->second;
+    return *found;
   }
 
   Map<User> users_;

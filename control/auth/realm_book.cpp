@@ -138,6 +138,11 @@ const turn::Realm& RealmBook::of_origin(std::string_view origin) const {
   return realms_.find(found == origins_.end() ? default_realm_ : found->second)->second;
 }
 
+void RealmBook::withdraw_sha256(std::string_view realm) {
+  const auto found = realms_.find(realm);
+  if (found != realms_.end()) found->second.offers_sha256 = false;
+}
+
 const std::vector<std::string>& RealmBook::secrets(std::string_view realm) const {
   const auto own = secrets_.find(realm);
   return own == secrets_.end() ? common_secrets_ : own->second;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The realms with all that belongs to a realm rather than to a user: origins, secrets, limits, peer lists.
-// Made from the options and the latest snapshot of the database, and never changed afterwards.
+// Made from the options and the latest snapshot of the database.
 #pragma once
 
 #include <functional>
@@ -31,6 +31,8 @@ public:
 
   const turn::Realm* find(std::string_view name) const;
   const turn::Realm& of_origin(std::string_view origin) const;
+  // A user without SHA-256 key was met, of whom the snapshot did not know.
+  void withdraw_sha256(std::string_view realm);
   const std::vector<std::string>& secrets(std::string_view realm) const;
   const turn::PeerPolicies& policies() const { return policies_; }
   std::size_t size() const { return realms_.size(); }

@@ -102,8 +102,9 @@ turn::UserAnswer UserDirectory::find_ephemeral(std::string_view realm, std::stri
 turn::UserAnswer UserDirectory::find_stored(std::string_view realm, std::string_view name, Time now) {
   if (const UserCache::Entry* entry = cache_.find(realm, name, now)) {
     if (entry->kind == Kind::kPending) return {Kind::kPending, {}, entry->lookup};
+    if (entry->kind == Kind::kFailed) return {Kind::kFailed, {}};
     ++counters_.hits;
-    if (entry->kind != Kind::kFound) return {entry->kind, {}};
+    if (entry->kind == Kind::kUnknown) return {};
     stored_keys_ = entry->keys;
     return {Kind::kFound, {&stored_keys_, 1}};
   }
@@ -133,6 +134,7 @@ void UserDirectory::remember(const LookupResult& result, Time now) {
     entry.keys = *keys;
     entry.keys.name = result.lookup.name;
     entry.until = now + settings_.cache_lifetime;
+    if (!keys->sha256) book_->withdraw_sha256(result.lookup.realm);
   } else {
     ++counters_.unknown;
     if (result.key_text) {

@@ -148,6 +148,7 @@ void App::log_start() const {
   }
   spdlog::info("attached to dataplane {} with {} worker(s), {} user(s)", attachment_.dataplane_pid(),
                attachment_.workers(), options_.users.size());
+  if (users_->has_store()) spdlog::info("{}: {} realm(s)", users_->store_name(), users_->realm_count());
 }
 
 void App::watch() {

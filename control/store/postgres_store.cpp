@@ -88,7 +88,11 @@ bool PostgresStore::connect(Deadline deadline) {
 
 StoreOpening PostgresStore::open() {
   broken_ = true;
-  link_.reset(PQconnectStart(connection_.c_str()));
+  // "dbname" may be a whole connection text; what follows it counts over what stands in it. Names are UTF-8,
+  // whatever the database keeps them in.
+  const char* const keywords[] = {"fallback_application_name", "dbname", "client_encoding", nullptr};
+  const char* const values[] = {"turnpike", connection_.c_str(), "UTF8", nullptr};
+  link_.reset(PQconnectStartParams(keywords, values, 1));
   const bool begun = link_ != nullptr && PQstatus(link_.get()) != CONNECTION_BAD;
   if (!begun || !connect(Clock::now() + connect_timeout(connection_))) {
     const std::string reason = link_ == nullptr ? "out of memory" : PQerrorMessage(link_.get());

@@ -241,6 +241,17 @@ def test_turnadmins_database_serves_unchanged(lab, open_database, start):
     assert database.file.read_bytes() == before
 
 
+def test_user_of_turnadmin_comes_while_sha256_is_offered(lab, open_database, start):
+    """He has no such key: the offer is withdrawn with the very answer that refuses it, not at the next snapshot."""
+    database = open_database("sqlite")
+    start(database, lifetime=60)
+    turnadmin("-a", "-b", database.file, "-u", "alice", "-p", "secret", "-r", REALM)
+    client = client_of(lab)
+    client.algorithm = stun.SHA256
+    client.allocate()
+    assert client.algorithms is None
+
+
 def test_coturn_reads_what_turnpikectl_wrote(lab, open_database):
     """The longer key text with SHA-256 in it means nothing to coturn's server, and harms it no more."""
     database = open_database("sqlite")

@@ -43,6 +43,56 @@ TEST(ControlOptions, somebody_must_be_able_to_allocate) {
   EXPECT_FALSE(open->turn.authenticate);
 }
 
+TEST(ControlOptions, databases) {
+  const auto sqlite = read({"--userdb=/tmp/users.db", "--realm=r"});
+  ASSERT_TRUE(sqlite) << sqlite.error();
+  ASSERT_TRUE(sqlite->store);
+  EXPECT_EQ(sqlite->store->where, "/tmp/users.db");
+  EXPECT_TRUE(sqlite->store_has_users);
+  EXPECT_EQ(sqlite->user_cache_lifetime, seconds(30));
+  EXPECT_EQ(read({"--db=/tmp/users.db", "--realm=r"})->store->where, "/tmp/users.db")
+      << "coturn's other spelling";
+  EXPECT_TRUE(read({"--psql-userdb=host=h dbname=d", "--realm=r"}));
+  EXPECT_TRUE(read({"--psql-userdb=postgresql://u:p@h/d", "--realm=r"}));
+  EXPECT_TRUE(
+      read({"--redis-userdb=ip=127.0.0.1 dbname=2 password=p port=1 connect_timeout=3", "--realm=r"}));
+  expect_refused({"--userdb=a", "--db=b", "--realm=r"}, "leave one of them out");
+  expect_refused({"--userdb=a", "--redis-userdb=ip=1", "--realm=r"}, "give one of them");
+  expect_refused({"--userdb=a"}, "realm is missing");
+  expect_refused({"--psql-userdb=host=h passw0rd=hidden", "--realm=r"}, "not a connection text");
+  for (const char* bad : {"ip", "port=0", "port=x", "dbname=two", "tls=true", "connect_timeout=99"}) {
+    expect_refused({("--redis-userdb=" + std::string(bad)).c_str(), "--realm=r"},
+                   "unknown or has no valid value");
+  }
+  EXPECT_EQ(read({"--psql-userdb=passw0rd=hidden", "--realm=r"}).error().find("hidden"), std::string::npos);
+}
+
+TEST(ControlOptions, shared_secrets) {
+  const auto options = read({"--static-auth-secret=a", "--static-auth-secret=b", "--realm=r"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_TRUE(options->ephemeral.enabled) << "as in coturn";
+  EXPECT_EQ(options->ephemeral.secrets, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(read({"--static-auth-secret=a", "--rest-api-separator=#", "--realm=r"})->ephemeral.separator,
+            '#');
+  EXPECT_FALSE(read({"--use-auth-secret", "--userdb=u", "--realm=r"})->store_has_users);
+  EXPECT_TRUE(read({"--use-auth-secret", "--lt-cred-mech", "--userdb=u", "--realm=r"})->store_has_users);
+  expect_refused({"--use-auth-secret", "--realm=r"}, "without a secret");
+  expect_refused({"--use-auth-secret", "--static-auth-secret=a"}, "realm is missing");
+  expect_refused({"--no-auth", "--static-auth-secret=a"}, "contradicts");
+  for (const char* bad : {"--rest-api-separator=::", "--rest-api-separator=7"}) {
+    expect_refused({"--static-auth-secret=a", "--realm=r", bad}, "one character that is no digit");
+  }
+}
+
+TEST(ControlOptions, stun_alone_and_stun_with_credentials) {
+  const auto alone = read({"--stun-only"});
+  ASSERT_TRUE(alone) << alone.error();
+  EXPECT_TRUE(alone->turn.stun_only);
+  EXPECT_TRUE(read({"--secure-stun", "--user=a:b", "--realm=r"})->turn.authenticate_binding);
+  expect_refused({"--secure-stun", "--stun-only"}, "nobody could allocate");
+  expect_refused({"--secure-stun", "--no-auth"}, "contradicts");
+}
+
 TEST(ControlOptions, numbers_reach_the_server) {
   const auto options =
       read({"--no-auth", "--min-port=50000", "--max-port=50099", "--default-allocate-lifetime=700",

@@ -154,6 +154,15 @@ TEST_F(Directory, sha256_is_offered_only_when_all_users_have_it) {
   EXPECT_FALSE(directory->realm("other.net")->offers_sha256);
 }
 
+TEST_F(Directory, sha256_is_withdrawn_when_a_user_without_it_shows_up) {
+  database->snapshot.knows_keys = true;
+  database->keys[{kRealm, "old"}] = key_text(make_keys(crypto, "old", kRealm, "pw")).substr(0, 32);
+  start();
+  EXPECT_TRUE(directory->realm(kRealm)->offers_sha256);
+  EXPECT_EQ(settle("old").kind, Kind::kFound);
+  EXPECT_FALSE(directory->realm(kRealm)->offers_sha256) << "before the next snapshot says so";
+}
+
 TEST_F(Directory, database_down_fails_and_comes_back_by_itself) {
   add("alice", "secret");
   add("bob", "secret");
@@ -162,7 +171,7 @@ TEST_F(Directory, database_down_fails_and_comes_back_by_itself) {
   database->down = true;
   EXPECT_EQ(settle("bob").kind, Kind::kFailed);
   EXPECT_FALSE(directory->store_is_up());
-  EXPECT_EQ(directory->trouble(), "connection lost");
+  EXPECT_EQ(directory->trouble(), "nobody answers");
   EXPECT_EQ(find("alice").kind, Kind::kFound) << "what is remembered is good for its lifetime";
   EXPECT_EQ(directory->counters().outages, 1u);
   const int lookups = database->lookups;
