@@ -56,12 +56,11 @@ int main(int argc, char** argv) {
     std::puts("the configuration is valid");
     return 0;
   }
-  options->wipe("user");
-  options->wipe("static-auth-secret");
+  turnpike::control::forget_file_secrets(*options);
   turnpike::config::hide_secrets(argc, argv);
   if (auto started = turnpike::control::start_log(settings->log); !started) return fail(started.error());
 
-  auto app = App::start(std::move(*settings), stop);
+  auto app = App::start(std::move(*settings), std::move(*options), stop);
   if (!app) return fail_logged(app.error());
   if (*app == nullptr) return 0;
   if (auto ended = (*app)->run(); !ended) return fail_logged(ended.error());

@@ -165,7 +165,8 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   out.turn.permission_lifetime = time("permission-lifetime");
   out.turn.channel_lifetime = time("channel-lifetime");
   out.turn.nonce_lifetime = time("stale-nonce");
-  out.turn.user_quota = static_cast<std::uint32_t>(options.number("user-quota"));
+  out.turn.quotas.user = static_cast<std::uint32_t>(options.number("user-quota"));
+  out.turn.quotas.total = static_cast<std::uint32_t>(options.number("total-quota"));
   out.dataplane_timeout = time("dataplane-timeout");
   return Unit{};
 }
@@ -211,6 +212,13 @@ Result<ControlOptions> ControlOptions::read(const config::Options& options, Cryp
   if (auto read = read_listeners(options, out); !read) return Error{read.error()};
   if (auto read = read_credentials(options, crypto, out); !read) return Error{read.error()};
   return out;
+}
+
+void forget_file_secrets(config::Options& options) {
+  for (const config::OptionName name : {config::OptionName("user"), config::OptionName("static-auth-secret"),
+                                        config::OptionName("pkey-pwd")}) {
+    options.wipe_file_value(name);
+  }
 }
 
 }  // namespace turnpike::control

@@ -57,4 +57,7 @@ struct ControlOptions {
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);
 };
 
+// Once they have been turned into keys: of what the configuration file gave, which can be read again.
+void forget_file_secrets(config::Options& options);
+
 }  // namespace turnpike::control

@@ -223,7 +223,17 @@ public:
       const std::string value = option.value.empty() ? "true" : option.value.front();
       if (auto taken = take(find_option(option.string_key), value, "--"); !taken) return taken;
     }
+    options_.on_command_line_ = touched_;
     return Unit{};
+  }
+
+  // What the command line said of options that were parsed before.
+  void take_command_line(const Options& before) {
+    for (std::size_t i = 0; i < kOptionCount; ++i) {
+      if (!before.on_command_line_[i]) continue;
+      options_.values_[i] = before.values_[i];
+      options_.given_[i] = options_.on_command_line_[i] = true;
+    }
   }
 
   Result<Options> finish() {
@@ -271,6 +281,27 @@ Result<Options> Options::parse_text(std::string_view text, const std::string& na
   OptionsBuilder builder(Program::kControl);
   if (auto taken = builder.take_text(text, name); !taken) return Error{taken.error()};
   return builder.finish();
+}
+
+Result<Options> Options::reread() const {
+  OptionsBuilder builder(who_);
+  if (const std::string& file = text("config"); !file.empty()) {
+    if (auto taken = builder.take_file(file); !taken) return Error{taken.error()};
+  }
+  builder.take_command_line(*this);
+  return builder.finish();
+}
+
+std::vector<std::string_view> Options::changed_for_restart(const Options& other) const {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < kOptionCount; ++i) {
+    if (!kOptionTable[i].reloadable && values_[i] != other.values_[i]) names.push_back(kOptionTable[i].name);
+  }
+  return names;
+}
+
+void Options::wipe_file_value(OptionName name) {
+  if (!on_command_line_[name.index]) wipe(name);
 }
 
 void Options::wipe(OptionName name) {

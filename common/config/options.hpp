@@ -37,6 +37,12 @@ public:
   std::int64_t number(OptionName name) const;
   const std::vector<std::string>& list(OptionName name) const { return values_[name.index]; }
   bool given(OptionName name) const { return given_[name.index]; }
+  // The configuration file once more, under what the command line said and still says.
+  Result<Options> reread() const;
+  // Names of the options that differ in `other` and count only at the start, for a message.
+  std::vector<std::string_view> changed_for_restart(const Options& other) const;
+  // Overwrites what the configuration file gave of an option, which reread() brings again.
+  void wipe_file_value(OptionName name);
   // Overwrites the values in memory and forgets them: for secrets that have been turned into keys.
   void wipe(OptionName name);
 
@@ -51,6 +57,7 @@ private:
 
   std::array<std::vector<std::string>, kOptionCount> values_;  // never empty but for lists
   std::array<bool, kOptionCount> given_{};
+  std::array<bool, kOptionCount> on_command_line_{};
   Action action_ = Action::kRun;
   std::string import_file_;
   std::string output_file_;

@@ -14,8 +14,8 @@ enum class Event : std::uint16_t {
   kStunRequest,  // StunRequest, then the STUN message; from the worker that owns the client's 5-tuple
   kFactRefused,  // FactRefused; the header's seq names the fact
   kPortChanged,  // no body: a port record (link, MAC, MTU) changed; from the main lcore
-  kDtls,         // StunRequest, then a DTLS datagram to a listening endpoint that is a kernel socket of the worker's
-  kToClient,     // ToClient, then a finished ChannelData message or Data indication, unpadded
+  kDtls,  // StunRequest, then a DTLS datagram to a listening endpoint that is a kernel socket of the worker's
+  kToClient,  // ToClient, then a finished ChannelData message or Data indication, unpadded
   kCount
 };
 

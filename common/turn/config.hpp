@@ -13,6 +13,12 @@
 
 namespace turnpike::turn {
 
+// Of realms that have none of their own; 0: no limit.
+struct Quotas {
+  std::uint32_t user = 0;   // allocations of one user
+  std::uint32_t total = 0;  // of all users of a realm
+};
+
 struct Config {
   std::string realm;
   std::string software;               // empty: no SOFTWARE attribute
@@ -39,7 +45,7 @@ struct Config {
   std::uint32_t max_channels = 32768;
   std::uint32_t max_permissions_per_allocation = 256;
   std::uint32_t max_channels_per_allocation = 256;
-  std::uint32_t user_quota = 0;  // allocations per user unless the realm says otherwise, 0 = unlimited
+  Quotas quotas;
   std::uint32_t max_pending_facts = 65536;  // of one worker; requests are dropped while it is that far behind
   std::uint32_t max_reservations = 16384;
   std::uint32_t max_remembered_deletions = 65536;  // for repeated Refresh requests with lifetime 0

@@ -276,6 +276,8 @@ void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects
 
 void Server::set_peer_policy(PeerPolicies policies) { state_->service.policies = std::move(policies); }
 
+void Server::set_quotas(const Quotas& quotas) { state_->service.quotas = quotas; }
+
 void Server::set_draining(bool draining) { state_->service.draining = draining; }
 
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }

@@ -69,6 +69,7 @@ public:
 
   // Replaces who may be a peer; what is permitted already stays until it runs out.
   void set_peer_policy(PeerPolicies policies);
+  void set_quotas(const Quotas& quotas);  // what exists lives on
   // While draining, Allocate gets 403; what exists lives on.
   void set_draining(bool draining);
 

@@ -21,6 +21,7 @@ struct Service {
         crypto(cryptography),
         users(user_keys),
         policies{config.policy, {}},
+        quotas(config.quotas),
         observer(session_observer),
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
@@ -33,6 +34,7 @@ struct Service {
   Crypto& crypto;
   Users& users;
   PeerPolicies policies;
+  Quotas quotas;
   SessionObserver& observer;
   ServerCounters counters;
   RandomSource random;

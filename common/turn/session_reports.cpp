@@ -8,7 +8,7 @@ SessionRecord Sessions::record_of(const Allocation& allocation) const {
   SessionRecord record;
   record.allocation = allocation.id;
   record.five_tuple = allocation.five_tuple;
-  record.realm = config_.realm;
+  record.realm = allocation.user->realm;
   record.user = allocation.user->name;
   record.relay_v4 = RelayEndpoint(own_.outside(allocation.legs[0].own));
   record.relay_v6 = RelayEndpoint(own_.outside(allocation.legs[1].own));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The users who hold allocations, and how many: the per-user quota (RFC 8656 section 7.2 item 10). A user is
+// The users who hold allocations, and how many: the quotas (RFC 8656 section 7.2 item 10). A user is
 // a name in a realm. The quota counts accounts: ephemeral credentials of one account are many names.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,6 +40,11 @@ public:
     return found == accounts_.end() ? 0 : found->second.allocations;
   }
 
+  std::uint32_t allocations_of_realm(std::string_view realm) const {
+    const auto found = realms_.find(realm);
+    return found == realms_.end() ? 0 : found->second;
+  }
+
   // The pointer is good until the matching leave().
   User* join(const UserName& name) {
     auto& [key, user] = entry(users_, name.realm, name.name);
@@ -48,9 +54,16 @@ public:
       user.account = entry(accounts_, name.realm, name.account).first.name;
     }
     ++accounts_.find(Key{user.realm, user.account})->second.allocations;
+    if (const auto realm = realms_.find(name.realm); realm != realms_.end()) {
+      ++realm->second;
+    } else {
+      realms_.emplace(name.realm, 1);
+    }
     return &user;
   }
   void leave(User* user) {
+    const auto realm = realms_.find(user->realm);
+    if (--realm->second == 0) realms_.erase(realm);
     const auto account = accounts_.find(Key{user->realm, user->account});
     if (--account->second.allocations == 0) accounts_.erase(account);
     if (--user->allocations == 0) users_.erase(users_.find(Key{user->realm, user->name}));
@@ -94,6 +107,7 @@ private:
 
   Map<User> users_;
   Map<Account> accounts_;
+  std::map<std::string, std::uint32_t, std::less<>> realms_;
 };
 
 }  // namespace turnpike::turn

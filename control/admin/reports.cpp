@@ -203,14 +203,23 @@ Json per_worker(const ReportSources& sources, const Counters& table, const char*
   return entries;
 }
 
-Json answer_verb(const ReportSources& sources, Time now, const Json& request) {
+Json answer_reload(const ReloadVerb& reload) {
+  const auto need_restart = reload();
+  if (!need_restart) return {{"ok", false}, {"error", need_restart.error()}};
+  Json names = Json::array();
+  for (const std::string_view name : *need_restart) names.push_back(std::string(name));
+  return {{"ok", true}, {"need_restart", std::move(names)}};
+}
+
+Json answer_verb(const ReportSources& sources, Time now, const Json& request, const ReloadVerb& reload) {
   const std::string verb = request.value("verb", std::string());
   if (verb == "status") return report_status(sources, now);
   if (verb == "sessions") return report_sessions(sources, now, request.value("limit", std::size_t{0}));
   if (verb == "drops") return report_drops(sources);
   if (verb == "io") return report_io(sources);
+  if (verb == "reload") return answer_reload(reload);
   return {{"ok", false},
-          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops and io"}};
+          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops, io and reload"}};
 }
 
 }  // namespace
@@ -290,12 +299,13 @@ Json report_io(const ReportSources& sources) {
   return {{"ok", true}, {"io", std::move(io)}};
 }
 
-std::string answer_request(const ReportSources& sources, Time now, std::string_view line) {
+std::string answer_request(const ReportSources& sources, Time now, std::string_view line,
+                           const ReloadVerb& reload) {
   Json answer;
   const Json request = Json::parse(line, nullptr, false);
   try {
     answer = request.is_object()
-                 ? answer_verb(sources, now, request)
+                 ? answer_verb(sources, now, request, reload)
                  : Json{{"ok", false}, {"error", "a request is one line like {\"verb\":\"status\"}"}};
   } catch (const Json::exception& error) {  // a member of another type than its verb takes
     answer = {{"ok", false}, {"error", std::string("invalid request: ") + error.what()}};

@@ -31,6 +31,9 @@ Json report_drops(const ReportSources& sources);
 Json report_io(const ReportSources& sources);
 
 // Answers one request line, {"verb": ...}. Anything else gets {"ok": false, "error": ...}.
-std::string answer_request(const ReportSources& sources, Time now, std::string_view line);
+// `reload` gives the names of options that need a restart.
+using ReloadVerb = std::function<Result<std::vector<std::string_view>>()>;
+std::string answer_request(const ReportSources& sources, Time now, std::string_view line,
+                           const ReloadVerb& reload);
 
 }  // namespace turnpike::control

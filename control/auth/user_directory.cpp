@@ -60,6 +60,13 @@ void UserDirectory::make_book(const StoreSnapshot* snapshot) {
   complained_ = book_->complaints();
 }
 
+void UserDirectory::reload(turn::AddressPolicy policy, EphemeralSettings ephemeral) {
+  settings_.policy = std::move(policy);
+  settings_.ephemeral = std::move(ephemeral);
+  cache_ = UserCache(kCachedUsers, kCachedOthers);
+  make_book(snapshot_ ? &*snapshot_ : nullptr);
+}
+
 turn::UserAnswer UserDirectory::find(std::string_view realm, std::string_view name, Time now) {
   if (realm == settings_.realm) {
     if (const turn::UserKeys* keys = users_.find(name)) return {Kind::kFound, {keys, 1}};
@@ -87,7 +94,7 @@ turn::UserAnswer UserDirectory::find_ephemeral(std::string_view realm, std::stri
   if (valid_until <= now) return {};
   const std::vector<std::string>& secrets = book_->secrets(realm);
   // Nobody can say, rather than unknown, while the database's secrets have never been read.
-  if (secrets.empty() && thread_ && !snapshot_known_) return {Kind::kFailed, {}};
+  if (secrets.empty() && thread_ && !snapshot_.has_value()) return {Kind::kFailed, {}};
   ephemeral_keys_.clear();
   for (const std::string& secret : secrets) {
     auto& keys = ephemeral_keys_.emplace_back(
@@ -163,8 +170,8 @@ UserDirectory::News UserDirectory::take_news(Time now) {
   LookupThread::Delivery delivery = thread_->take();
   if (delivery.trouble) note_trouble(*delivery.trouble);
   if (delivery.snapshot) {
-    make_book(&*delivery.snapshot);
-    snapshot_known_ = true;
+    snapshot_ = std::move(delivery.snapshot);
+    make_book(&*snapshot_);
     news.policies_changed = true;
   }
   for (const LookupResult& result : delivery.results) {

@@ -58,6 +58,10 @@ public:
     return book_->of_origin(origin);
   }
 
+  // Other settings of the options; `users`, given by reference, may have changed as well. What the database
+  // said is asked anew.
+  void reload(turn::AddressPolicy policy, EphemeralSettings ephemeral);
+
   // What the database's thread has brought since the last time.
   struct News {
     std::vector<turn::LookupId> ended;  // who waits for one of these may ask again
@@ -87,8 +91,8 @@ private:
   Crypto& crypto_;
   WallClock wall_clock_;
   std::unique_ptr<RealmBook> book_;
-  bool snapshot_known_ = false;
-  std::vector<std::string> complained_;  // already in the log
+  std::optional<StoreSnapshot> snapshot_;  // the latest
+  std::vector<std::string> complained_;    // already in the log
   UserCache cache_;
   std::unique_ptr<LookupThread> thread_;
   turn::LookupId last_lookup_ = turn::kNoLookup;

@@ -221,6 +221,13 @@ std::string format_sessions(const Json& answer) {
   return (shown == 0 ? std::string() : table.text()) + total + " session(s)" + cut + "\n";
 }
 
+std::string format_reload(const Json& answer) {
+  std::string names;
+  for (const Json& name : answer.at("need_restart"))
+    names += (names.empty() ? "" : ", ") + printable_text(name);
+  return names.empty() ? "reloaded\n" : "reloaded; these need a restart: " + names + "\n";
+}
+
 std::string format_drops(const Json& answer, bool all) {
   const std::string text = counts_table("REASON", "reason", answer.at("drops"), all);
   return text.empty() ? "no packet was dropped\n" : text;

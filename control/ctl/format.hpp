@@ -35,6 +35,7 @@ std::string format_duration(std::int64_t seconds);
 // These throw nlohmann's exception when the answer is not what the verb gives.
 std::string format_status(const Json& answer);
 std::string format_sessions(const Json& answer);
+std::string format_reload(const Json& answer);
 std::string format_drops(const Json& answer, bool all);
 std::string format_io(const Json& answer, bool all);
 

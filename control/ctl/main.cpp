@@ -30,6 +30,7 @@ constexpr const char* kUsage =
     "  sessions    allocations with their live packets and bytes, both directions\n"
     "  drops       packets that ended here, by reason\n"
     "  io          how full the receive and send calls of socket ports are\n"
+    "  reload      read the configuration file again; says what needs a restart\n"
     "\n"
     "in the user database itself, whether turnpike-control runs or not:\n"
     "\n"
@@ -84,6 +85,8 @@ int run(const Call& call) {
       text = turnpike::ctl::format_status(answer);
     } else if (call.verb == "sessions") {
       text = turnpike::ctl::format_sessions(answer);
+    } else if (call.verb == "reload") {
+      text = turnpike::ctl::format_reload(answer);
     } else if (call.verb == "io") {
       text = turnpike::ctl::format_io(answer, call.all);
     } else {
@@ -174,9 +177,10 @@ int main(int argc, char** argv) {
   Call call;
   StoreCall edited;
   if (const auto ended = read_options(argc, argv, call, edited)) return *ended;
-  constexpr std::array<std::string_view, 4> kVerbs{"status", "sessions", "drops", "io"};
+  constexpr std::array<std::string_view, 5> kVerbs{"status", "sessions", "drops", "io", "reload"};
   constexpr const char* kWanted =
-      "give one verb: status, sessions, drops or io, or user, secret, peer-ip; see turnpikectl --help";
+      "give one verb: status, sessions, drops, io or reload, or user, secret, peer-ip; see turnpikectl "
+      "--help";
   if (optind < argc && turnpike::ctl::is_store_verb(argv[optind])) {
     edited.words.assign(argv + optind, argv + argc);
     edited.json = call.json;

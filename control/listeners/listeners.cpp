@@ -2,9 +2,9 @@
 // Which listeners there are.
 #include "control/listeners/listeners.hpp"
 
+#include "control/log/log.hpp"
 #include "control/runtime/clock.hpp"
 #include "control/runtime/engine.hpp"
-#include "control/log/log.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -116,6 +116,23 @@ void Listeners::schedule_handshakes() {
     dtls_.on_timer(monotonic_now());
     schedule_handshakes();
   });
+}
+
+Status Listeners::reload(const ListenerOptions& options) {
+  std::shared_ptr<TlsContext> streams;
+  std::shared_ptr<TlsContext> datagrams;
+  if (streams_.tls() != nullptr) {
+    auto loaded = TlsContext::load(options.certificate, TlsKind::kStream, streams_.tls());
+    if (!loaded) return Error{loaded.error()};
+    streams = std::move(*loaded);
+  }
+  if (dtls_.context() != nullptr) {
+    auto loaded = TlsContext::load(options.certificate, TlsKind::kDatagram, dtls_.context());
+    if (!loaded) return Error{loaded.error()};
+    datagrams = std::move(*loaded);
+  }
+  if (streams) streams_.set_tls(std::move(streams));
+  return datagrams ? dtls_.set_context(std::move(datagrams)) : Status(Unit{});
 }
 
 void Listeners::tick(Time now) {

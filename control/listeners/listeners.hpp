@@ -27,6 +27,10 @@ public:
                                                  Crypto& crypto, std::vector<HeldEndpoint> held);
   ~Listeners();
 
+  // The certificate, its rules and files once more, for those who connect from now on. On an error all stays
+  // as it is.
+  Status reload(const ListenerOptions& options);
+
   void tick(Time now);  // about once a second
   const ClientCounters& counters() const { return streams_.counters(); }
   std::size_t connections() const { return streams_.size(); }

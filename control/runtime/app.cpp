@@ -28,20 +28,23 @@ constexpr auto kTickInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-App::App(ControlOptions options, Attachment attachment, KernelNetwork network)
+App::App(ControlOptions options, config::Options given, Attachment attachment, KernelNetwork network)
     : options_(std::move(options)),
+      given_(std::move(given)),
       attachment_(std::move(attachment)),
       network_(std::move(network)),
       statistics_(attachment_.region()),
       started_(monotonic_now()) {}
 
-Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& stop_signals) {
+Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options given,
+                                        const sigset_t& stop_signals) {
   auto attachment = Attachment::open(options.paths.dataplane_socket, options.dataplane_timeout, stop_signals);
   if (!attachment) return Error{attachment.error()};
   if (!attachment->has_value()) return std::unique_ptr<App>();
   auto network = KernelNetwork::open();
   if (!network) return Error{network.error()};
-  std::unique_ptr<App> app(new App(std::move(options), std::move(**attachment), std::move(*network)));
+  std::unique_ptr<App> app(
+      new App(std::move(options), std::move(given), std::move(**attachment), std::move(*network)));
   if (auto opened = app->open_users(); !opened) return Error{opened.error()};
   if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
   if (auto announced = app->announce(); !announced) return Error{announced.error()};
@@ -49,15 +52,20 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
                                    app->crypto_, std::move(app->held_endpoints_));
   if (!listeners) return Error{listeners.error()};
   app->listeners_ = std::move(*listeners);
-  auto admin = AdminServer::open(
-      app->io_, app->options_.paths.control_socket, [app = app.get()](std::string_view line) {
-        const ReportSources sources{app->options_, app->attachment_, *app->engine_, *app->listeners_,
-                                    *app->users_,  app->statistics_, app->started_};
-        return answer_request(sources, monotonic_now(), line);
-      });
+  auto admin = AdminServer::open(app->io_, app->options_.paths.control_socket,
+                                 [app = app.get()](std::string_view line) { return app->answer(line); });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
   return app;
+}
+
+std::string App::answer(std::string_view line) {
+  const ReportSources sources{options_, attachment_, *engine_, *listeners_, *users_, statistics_, started_};
+  return answer_request(sources, monotonic_now(), line, [this]() -> Result<std::vector<std::string_view>> {
+    auto reloaded = reload();
+    if (!reloaded) return Error{reloaded.error()};
+    return std::move(reloaded->need_restart);
+  });
 }
 
 Status App::open_users() {
@@ -174,11 +182,12 @@ void App::watch() {
   schedule_tick();
 }
 
-// As logrotate does it: the file has another name by now, and a new one is wanted.
+// Also what logrotate sends: the log file has another name by now, and a new one is wanted.
 void App::watch_hangups() {
   hangups_.async_wait([this](error_code error, int) {
     if (error) return;
     reopen_log();
+    static_cast<void>(reload());  // which logs how it went
     watch_hangups();
   });
 }

@@ -27,13 +27,15 @@ class App {
 public:
   // `stop_signals` are blocked by the caller; run() unblocks them. One that comes while the dataplane is
   // still waited for makes this a null pointer.
-  static Result<std::unique_ptr<App>> start(ControlOptions options, const sigset_t& stop_signals);
+  // `given` is read again by reload(): it needs what the command line gave, secrets included.
+  static Result<std::unique_ptr<App>> start(ControlOptions options, config::Options given,
+                                            const sigset_t& stop_signals);
 
   // Serves until a stop signal (value) or until the dataplane is lost (error).
   Status run();
 
 private:
-  App(ControlOptions options, Attachment attachment, KernelNetwork network);
+  App(ControlOptions options, config::Options given, Attachment attachment, KernelNetwork network);
 
   Status open_users();
   Status prepare();  // addresses, reserved ports, engine
@@ -41,6 +43,13 @@ private:
   Status announce();
   void watch();
   void watch_hangups();
+  // SIGHUP and `turnpikectl reload`: applies what can change in a running relay (reload.cpp).
+  struct Reloaded {
+    std::vector<std::string_view> need_restart;  // options that changed and cannot
+  };
+  Result<Reloaded> reload();
+  Result<Reloaded> apply(config::Options given);
+  std::string answer(std::string_view line);
   void watch_wake_ups();
   void watch_network();
   void watch_dataplane();
@@ -51,6 +60,7 @@ private:
   void log_start() const;
 
   ControlOptions options_;
+  config::Options given_;
   OpensslCrypto crypto_;
   Attachment attachment_;
   KernelNetwork network_;

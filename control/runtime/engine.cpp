@@ -137,6 +137,11 @@ void Engine::on_client_message(const turn::FiveTuple& from, WorkerIndex worker, 
                         {message.begin(), message.end()}});
 }
 
+void Engine::reload(const turn::Quotas& quotas) {
+  server_.set_quotas(quotas);
+  server_.set_peer_policy(users_.policies());
+}
+
 void Engine::take_user_news(Time now) {
   now_ = now;
   const UserDirectory::News news = users_.take_news(now);

@@ -44,6 +44,8 @@ public:
   // ports.
   void on_client_message(const turn::FiveTuple& from, WorkerIndex worker, const RequestOrigin* origin,
                          Bytes message);
+  // The options changed: quotas, and the directory's peer lists.
+  void reload(const turn::Quotas& quotas);
   // The directory has news from its database: requests that waited for it go on.
   void take_user_news(Time now);
   void on_network_changed(const KernelNetwork::Changes& changes);

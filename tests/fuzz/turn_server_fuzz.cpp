@@ -105,7 +105,7 @@ public:
     config.max_channels = 4;
     config.max_permissions_per_allocation = 4;
     config.max_channels_per_allocation = 3;
-    config.user_quota = 4;
+    config.quotas.user = 4;
     config.max_pending_facts = 40;
     server_ = std::make_unique<Server>(config, crypto_, users_);
     for (int i = 0; i < 8; ++i) {

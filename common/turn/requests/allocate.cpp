@@ -86,19 +86,20 @@ std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wi
 }
 
 // Without authentication everybody is the same nobody.
-std::uint32_t user_quota(const Service& service, const Request& request) {
-  if (!service.config.authenticate) return 0;
+bool exceeds_quota(const Service& service, const Request& request) {
+  if (!service.config.authenticate) return false;
   const Realm* realm = service.users.realm(request.user.realm);
-  return realm != nullptr && realm->limits.user_quota != 0 ? realm->limits.user_quota
-                                                           : service.config.user_quota;
+  const RealmLimits own = realm == nullptr ? RealmLimits{} : realm->limits;
+  const std::uint32_t user = own.user_quota != 0 ? own.user_quota : service.quotas.user;
+  const std::uint32_t total = own.total_quota != 0 ? own.total_quota : service.quotas.total;
+  const UserTable& users = service.sessions.users();
+  return (user != 0 && users.allocations(request.user) >= user) ||
+         (total != 0 && users.allocations_of_realm(request.user.realm) >= total);
 }
 
 // What is refused whatever was asked for.
 std::optional<ErrorCode> check_admission(const Service& service, const Request& request) {
-  const std::uint32_t quota = user_quota(service, request);
-  if (quota != 0 && service.sessions.users().allocations(request.user) >= quota) {
-    return ErrorCode::kAllocationQuotaReached;
-  }
+  if (exceeds_quota(service, request)) return ErrorCode::kAllocationQuotaReached;
   if (is_teredo_or_6to4(request.from.client.address)) return ErrorCode::kForbidden;  // RFC 8656 section 21.4
   if (service.draining) return ErrorCode::kForbidden;
   return std::nullopt;

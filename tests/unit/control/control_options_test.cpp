@@ -106,7 +106,7 @@ TEST(ControlOptions, numbers_reach_the_server) {
   EXPECT_EQ(options->turn.permission_lifetime, seconds(30));
   EXPECT_EQ(options->turn.channel_lifetime, seconds(60));
   EXPECT_EQ(options->turn.nonce_lifetime, seconds(90));
-  EXPECT_EQ(options->turn.user_quota, 5u);
+  EXPECT_EQ(options->turn.quotas.user, 5u);
   EXPECT_TRUE(options->turn.rfc5766_channels);
   EXPECT_TRUE(options->turn.software.starts_with("Turnpike "));
   EXPECT_EQ(read({"--no-auth", "--software-attribute=false"})->turn.software, "");

@@ -265,7 +265,7 @@ TEST_F(TurnAllocate, C091_alloc_dual_partial_exhausted_and_none) {
 }
 
 TEST_F(TurnAllocate, C092_alloc_quota_486) {
-  config.user_quota = 2;
+  config.quotas.user = 2;
   auto a = numbered(1), b = numbered(2), c = numbered(3);
   EXPECT_TRUE(allocate(a).ok());
   EXPECT_TRUE(allocate(b).ok());

@@ -112,7 +112,7 @@ TEST_F(TurnUsers, allocation_ends_with_its_credential) {
 }
 
 TEST_F(TurnUsers, C229_quota_counts_the_account) {
-  config.user_quota = 2;
+  config.quotas.user = 2;
   auto a = client("203.0.113.7:1", "1:dave"), b = client("203.0.113.7:2", "2:dave"),
        c = client("203.0.113.7:3", "3:dave");
   users.candidates = {ending("1:dave", "dave", kNever)};
@@ -167,7 +167,7 @@ TEST_F(TurnUsers, C058_other_realms_credentials_441) {
 }
 
 TEST_F(TurnUsers, user_quota_of_the_realm) {
-  config.user_quota = 1;
+  config.quotas.user = 1;
   other->limits.user_quota = 2;
   auto a = client("203.0.113.8:1"), b = client("203.0.113.8:2");
   EXPECT_TRUE(allocate(a).ok());
@@ -176,6 +176,22 @@ TEST_F(TurnUsers, user_quota_of_the_realm) {
   EXPECT_TRUE(allocate(c).ok());
   EXPECT_TRUE(allocate(d).ok());
   EXPECT_EQ(allocate(e).error, 486);
+}
+
+TEST_F(TurnUsers, total_quota_of_the_realm) {
+  config.quotas.total = 2;
+  other->limits.total_quota = 1;
+  auto a = client("203.0.113.8:1"), b = client("203.0.113.8:2"), c = client("203.0.113.8:3");
+  EXPECT_TRUE(allocate(a).ok());
+  EXPECT_TRUE(allocate(b).ok());
+  EXPECT_EQ(allocate(c).error, 486);
+  auto d = carol("203.0.113.8:4"), e = carol("203.0.113.8:5");
+  EXPECT_TRUE(allocate(d).ok()) << "another realm";
+  EXPECT_EQ(allocate(e).error, 486);
+  EXPECT_TRUE(refresh(a, 0).ok());
+  EXPECT_TRUE(allocate(c).ok());
+  server->set_quotas({1, 0});
+  EXPECT_EQ(allocate(a).error, 486) << "one of the user, who has two";
 }
 
 TEST_F(TurnUsers, features_of_the_realm) {
