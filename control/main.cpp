@@ -6,10 +6,11 @@
 
 #include "common/config/options.hpp"
 #include "common/config/secrets.hpp"
+#include "control/coturn/import.hpp"
 #include "control/crypto/openssl_crypto.hpp"
+#include "control/log/log.hpp"
 #include "control/options.hpp"
 #include "control/runtime/app.hpp"
-#include "control/runtime/log.hpp"
 
 namespace {
 
@@ -22,6 +23,11 @@ int fail(const std::string& text) {
   return 1;
 }
 
+int fail_logged(const std::string& text) {
+  turnpike::control::log_failure(text);
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -30,11 +36,19 @@ int main(int argc, char** argv) {
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // until the event loop takes them
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &hangup, nullptr);  // likewise
   signal(SIGPIPE, SIG_IGN);
 
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
   if (!options) return fail(options.error());
   if (options->print_if_asked()) return 0;
+  if (options->action() == turnpike::config::Options::Action::kImportCoturn) {
+    const auto imported = turnpike::control::import_coturn(options->import_file(), options->output_file());
+    return imported ? 0 : fail(imported.error());
+  }
   OpensslCrypto crypto;
   auto settings = ControlOptions::read(*options, crypto);
   if (!settings) return fail(settings.error());
@@ -45,11 +59,11 @@ int main(int argc, char** argv) {
   options->wipe("user");
   options->wipe("static-auth-secret");
   turnpike::config::hide_secrets(argc, argv);
-  turnpike::control::start_log(settings->verbose);
+  if (auto started = turnpike::control::start_log(settings->log); !started) return fail(started.error());
 
   auto app = App::start(std::move(*settings), stop);
-  if (!app) return fail(app.error());
+  if (!app) return fail_logged(app.error());
   if (*app == nullptr) return 0;
-  if (auto ended = (*app)->run(); !ended) return fail(ended.error());
+  if (auto ended = (*app)->run(); !ended) return fail_logged(ended.error());
   return 0;
 }

@@ -170,6 +170,30 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   return Unit{};
 }
 
+Status read_listeners(const config::Options& options, ControlOptions& out) {
+  ListenerOptions& listeners = out.listeners;
+  TlsOptions& tls = listeners.certificate;
+  tls.cert = options.text("cert");
+  tls.pkey = options.text("pkey").empty() ? tls.cert : options.text("pkey");
+  tls.pkey_pwd = options.text("pkey-pwd");
+  tls.cipher_list = options.text("cipher-list");
+  tls.ca_file = options.text("CA-file");
+  for (const config::OptionName name : {config::OptionName("pkey"), config::OptionName("CA-file")}) {
+    if (!tls.given() && options.given(name)) {
+      return Error{std::string(config::kOptionTable[name.index].name) + "=" + options.text(name) +
+                   ": TLS needs a certificate; give --cert FILE too"};
+    }
+  }
+  listeners.tcp = !options.flag("no-tcp");
+  listeners.tls = tls.given() && !options.flag("no-tls");
+  listeners.dtls = tls.given() && !options.flag("no-dtls");
+  listeners.tls_port = static_cast<std::uint16_t>(options.number("tls-listening-port"));
+  listeners.proxy_port = static_cast<std::uint16_t>(options.number("tcp-proxy-port"));
+  listeners.limits.connections = static_cast<std::uint32_t>(options.number("max-connections"));
+  listeners.limits.connections_per_ip = static_cast<std::uint32_t>(options.number("max-connections-per-ip"));
+  return Unit{};
+}
+
 }  // namespace
 
 Result<ControlOptions> ControlOptions::read(const config::Options& options, Crypto& crypto) {
@@ -177,11 +201,14 @@ Result<ControlOptions> ControlOptions::read(const config::Options& options, Cryp
   auto paths = config::instance_paths(options);
   if (!paths) return Error{paths.error()};
   out.paths = std::move(*paths);
-  out.verbose = options.flag("verbose");
+  auto log = LogSettings::read(options);
+  if (!log) return Error{log.error()};
+  out.log = std::move(*log);
   out.turn.rfc5766_channels = options.flag("rfc5766-channel-numbers");
   if (options.flag("software-attribute")) out.turn.software = "Turnpike " + std::string(config::version());
   if (auto read = read_numbers(options, out); !read) return Error{read.error()};
   if (auto read = read_addresses(options, out); !read) return Error{read.error()};
+  if (auto read = read_listeners(options, out); !read) return Error{read.error()};
   if (auto read = read_credentials(options, crypto, out); !read) return Error{read.error()};
   return out;
 }

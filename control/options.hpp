@@ -11,6 +11,8 @@
 #include "common/turn/config.hpp"
 #include "control/auth/ephemeral.hpp"
 #include "control/auth/static_users.hpp"
+#include "control/listeners/stream_set.hpp"
+#include "control/log/log.hpp"
 #include "control/relay/static_next_hop.hpp"
 #include "control/store/open_store.hpp"
 
@@ -20,6 +22,17 @@ namespace turnpike::control {
 struct ExternalIp {
   wire::IpAddress advertised;
   wire::IpAddress own;  // family kNone: the only relay address of that family
+};
+
+// What control itself listens on.
+struct ListenerOptions {
+  std::uint16_t tls_port = 0;
+  std::uint16_t proxy_port = 0;  // 0: none
+  bool tcp = true;
+  bool tls = true;   // when there is a certificate
+  bool dtls = true;  // likewise
+  TlsOptions certificate;
+  StreamLimits limits;
 };
 
 struct ControlOptions {
@@ -35,10 +48,11 @@ struct ControlOptions {
   std::vector<ExternalIp> external_ips;
   std::vector<StaticNextHop> next_hops;
   std::uint16_t listening_port = 0;
+  ListenerOptions listeners;
   bool listening_port_given = false;
   bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
-  bool verbose = false;
+  LogSettings log;
 
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);
 };

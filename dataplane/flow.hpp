@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "common/base/types.hpp"
+#include "common/shm/commands.hpp"
 #include "common/wire/endpoint.hpp"
 
 namespace turnpike::dataplane {
@@ -47,7 +48,8 @@ constexpr Tick deadline_tick(std::uint64_t ns) noexcept {
 // Special next hops, outside the table.
 inline constexpr std::uint16_t kHairpin =
     0xFFFE;  // the destination address is our own: back into the pipeline
-inline constexpr std::uint16_t kUnreachable = 0xFFFF;  // control knows no way there
+inline constexpr std::uint16_t kToControl = shm::kServedByControl;  // the client's bytes pass through control
+inline constexpr std::uint16_t kUnreachable = 0xFFFF;               // control knows no way there
 
 // One direction of relaying, on one cache line: the finished IP and UDP header with zero in what each packet
 // decides (lengths, identification, TTL, TOS, checksums). Read-only on the packet path; written by the inbox

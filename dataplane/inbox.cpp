@@ -55,12 +55,18 @@ bool set_local_address(Lcore& lcore, const shm::LocalAddress& fact) noexcept {
   return lcore.locals.set(fact);
 }
 
+// Control holds an answer to one of its own clients back until the fact is applied, and may sleep meanwhile.
+void tell_applied(Lcore& lcore, std::uint32_t allocation) noexcept {
+  if (lcore.tables->allocation(allocation).next_hop == kToControl) lcore.events_pushed = true;
+}
+
 template <typename Fact>
 void install(Lcore& lcore, const shm::Message& message) noexcept {
   const auto fact = body_as<Fact>(message);
   const Applied result = fact ? lcore.tables->install(*fact, lcore.locals) : Applied::kInvalid;
   if (result != Applied::kDone) return refuse(lcore, message.header.seq, refusal(result));
   lcore.count(Counter::k_facts_applied);
+  tell_applied(lcore, fact->allocation.index);
 }
 
 using RelaySockets = std::array<wire::Endpoint, 2>;  // family kNone: none
@@ -127,6 +133,7 @@ void install_allocation(Lcore& lcore, const shm::Message& message) noexcept {
     return refuse(lcore, message.header.seq, refusal(result));
   }
   lcore.count(Counter::k_facts_applied);
+  tell_applied(lcore, index);
   if (!fresh) return;
   clear_counters(lcore, index);
   for (const RelayRef& relay : lcore.tables->info(index).relays) {
@@ -159,6 +166,14 @@ bool send_datagram(Lcore& lcore, const shm::Message& message) noexcept {
   shm::SendDatagram request;
   std::memcpy(&request, message.storage.data(), sizeof request);
   inject(lcore, request, message.body().subspan(sizeof request));
+  return true;
+}
+
+bool send_media(Lcore& lcore, const shm::Message& message) noexcept {
+  if (message.header.body_size < sizeof(shm::SendToPeer)) return false;
+  shm::SendToPeer request;
+  std::memcpy(&request, message.storage.data(), sizeof request);
+  send_to_peer(lcore, request, message.body().subspan(sizeof request));
   return true;
 }
 
@@ -195,6 +210,8 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       return remove(lcore, kind, message);
     case Command::kSendDatagram:
       return send_datagram(lcore, message);
+    case Command::kSendToPeer:
+      return send_media(lcore, message);
     case Command::kInvalid:
     case Command::kCount:
       return false;

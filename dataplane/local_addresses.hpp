@@ -23,6 +23,7 @@ public:
     std::uint16_t relay_max = 0;
     wire::IpAddress advertised;
     bool local_peers = false;
+    bool dtls = false;
 
     bool is_relay_port(std::uint16_t port) const noexcept {
       return relay_min != 0 && port >= relay_min && port <= relay_max;
@@ -100,8 +101,8 @@ private:
       }
       std::uint32_t at = hash(fact.address);
       while (slots_[at & kMask].index != kNoLocal) ++at;
-      slots_[at & kMask] = {fact.address,   fact.index,      fact.listener_port,   fact.relay_min,
-                            fact.relay_max, fact.advertised, fact.local_peers != 0};
+      slots_[at & kMask] = {fact.address,   fact.index,      fact.listener_port,    fact.relay_min,
+                            fact.relay_max, fact.advertised, fact.local_peers != 0, fact.dtls != 0};
     }
     return unique;
   }

@@ -110,7 +110,9 @@ std::uint32_t size_limit(const Lcore& lcore, const Packet& packet, const Flow& f
   return packet.v4 && !flow.is_v4() && may_fragment(packet) ? std::min(mtu, kIpv6MinimumMtu) : mtu;
 }
 
-constexpr std::uint16_t kHairpinMtu = 0xFFFF;
+constexpr std::uint16_t kAnyMtu = 0xFFFF;
+
+bool has_link(const Flow& flow) noexcept { return flow.next_hop != kHairpin && flow.next_hop != kToControl; }
 
 }  // namespace
 
@@ -137,7 +139,7 @@ Be16 computed_checksum(const Flow& flow, const Outgoing& out) noexcept {
 
 Be16 carried_checksum(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& out,
                       ChecksumSum removed, ChecksumSum added) noexcept {
-  if (lcore.kernel_sockets) return {};  // made by the kernel
+  if (lcore.kernel_sockets || flow.next_hop == kToControl) return {};  // made by the kernel, or of no use
   if (packet.checksum == Be16() || half_done(packet)) {
     lcore.count(Counter::k_checksum_recomputed);
     return computed_checksum(flow, out);
@@ -165,8 +167,8 @@ void copy_ip_fields(const Packet& packet, const Flow& flow, Outgoing& out) noexc
 }
 
 bool admit(Lcore& lcore, const Packet& packet, const Flow& flow, std::uint16_t size) noexcept {
-  std::uint16_t mtu = kHairpinMtu;
-  if (flow.next_hop != kHairpin) {
+  std::uint16_t mtu = kAnyMtu;
+  if (has_link(flow)) {
     const NextHopEntry* hop = lcore.next_hops.find(flow.next_hop);
     if (hop == nullptr) {
       lcore.drop(packet.mbuf, DropReason::k_next_hop_unresolved);
@@ -182,6 +184,10 @@ bool admit(Lcore& lcore, const Packet& packet, const Flow& flow, std::uint16_t s
 
 void emit(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& out) noexcept {
   rte_mbuf* mbuf = packet.mbuf;
+  if (flow.next_hop == kToControl) {
+    give_to_client(lcore, flow.allocation, Bytes(out.payload, out.size));
+    return lcore.release(mbuf);
+  }
   const auto* buffer = static_cast<std::uint8_t*>(mbuf->buf_addr);
   // Room for the largest headers: ports keep RTE_PKTMBUF_HEADROOM in front of every frame, but that is their
   // promise.

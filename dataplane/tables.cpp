@@ -26,6 +26,7 @@ bool valid(const shm::Slot& slot, std::size_t capacity) noexcept {
 }
 
 bool same_endpoints(const shm::AllocationFact& a, const shm::AllocationFact& b) noexcept {
+  if ((a.client_next_hop == kToControl) != (b.client_next_hop == kToControl)) return false;
   return a.client == b.client && a.server == b.server && a.relay_v4 == b.relay_v4 && a.relay_v6 == b.relay_v6;
 }
 
@@ -171,9 +172,12 @@ Tables::AllocationRecord* Tables::owner(const shm::Slot& allocation) noexcept {
 
 bool Tables::keys_of(const shm::AllocationFact& fact, const LocalAddresses& locals,
                      AllocationRecord& record) const noexcept {
-  const LocalAddresses::Entry* server = locals.find(fact.server.address);
-  if (server == nullptr || server->listener_port != fact.server.port) return false;
-  record.keys[0] = make_key(fact.client, {server->index, fact.server.port}, KeyTag::kClient);
+  record.keys[0] = {};
+  if (fact.client_next_hop != kToControl) {
+    const LocalAddresses::Entry* server = locals.find(fact.server.address);
+    if (server == nullptr || server->listener_port != fact.server.port) return false;
+    record.keys[0] = make_key(fact.client, {server->index, fact.server.port}, KeyTag::kClient);
+  }
   const std::array<const wire::Endpoint*, 2> relays{&fact.relay_v4, &fact.relay_v6};
   bool any = false;
   for (std::size_t i = 0; i < relays.size(); ++i) {
@@ -191,7 +195,7 @@ bool Tables::keys_of(const shm::AllocationFact& fact, const LocalAddresses& loca
 // Tells by tag 0 which keys it did not add.
 bool Tables::add_keys(AllocationRecord& record) noexcept {
   const std::uint32_t slot = record.fact.allocation.index;
-  bool added = add(record.keys[0], slot);
+  bool added = record.keys[0].tag == 0 || add(record.keys[0], slot);
   if (!added) record.keys[0] = {};
   for (std::size_t i = 0; i < record.sharers.size(); ++i) {
     FlowKey& key = record.keys[1 + i];
@@ -229,7 +233,7 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
   fresh.fact = fact;
   Flow flow;
   if (!keys_of(fact, locals, fresh) || !make_header(fact.server, fact.client, flow)) return Applied::kInvalid;
-  if (is_other(fresh.keys[0], fact.allocation.index)) return Applied::kInvalid;
+  if (fresh.keys[0].tag != 0 && is_other(fresh.keys[0], fact.allocation.index)) return Applied::kInvalid;
   // Same generation, other relays: a family was removed. Permissions and channels of the other family stay.
   if (record.fact.allocation.generation == fact.allocation.generation) {
     fresh.first_permission = record.first_permission;
@@ -313,17 +317,18 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
   if (locals.is_service(fact.peer)) return Applied::kInvalid;
   ChannelRecord& record = channel_records_[fact.channel.index];
   FlowKey to_peer = allocation->keys[0];
-  to_peer.tag = fact.number;
+  if (to_peer.tag != 0) to_peer.tag = fact.number;  // else control names the channel itself
   const FlowKey to_client = make_key(fact.peer, relay, KeyTag::kPeer);
   ChannelFlows& flows = channels_[fact.channel.index];
   const bool same = record.fact.channel.generation == fact.channel.generation && record.to_peer == to_peer &&
                     record.to_client == to_client && record.fact.allocation.index == fact.allocation.index;
   if (!same) {
     Flow peer_flow;
-    const bool taken = is_other(to_peer, fact.channel.index) || is_other(to_client, fact.channel.index);
+    const bool taken = (to_peer.tag != 0 && is_other(to_peer, fact.channel.index)) ||
+                       is_other(to_client, fact.channel.index);
     if (taken || !make_header(fact.relay, fact.peer, peer_flow)) return Applied::kInvalid;
     if (record.fact.channel.generation != 0) remove_channel(record.fact.channel);
-    if (!add(to_peer, fact.channel.index)) return Applied::kTableFull;
+    if (to_peer.tag != 0 && !add(to_peer, fact.channel.index)) return Applied::kTableFull;
     if (!add(to_client, fact.channel.index)) {
       drop(to_peer);
       return Applied::kTableFull;

@@ -10,27 +10,17 @@
 #include <iterator>
 #include <optional>
 
+#include "common/config/foreign_options.hpp"
+
 namespace turnpike::config {
 namespace {
 
 namespace po = boost::program_options;
 
-struct ForeignOption {
-  std::string_view name;
-  std::string_view instead;
-};
-constexpr auto kForeignOptions = std::to_array<ForeignOption>({
-#define FOREIGN_OPTION(name, instead) {name, instead},
-#include "common/config/foreign_options.def"
-#undef FOREIGN_OPTION
-});
-
 Error unknown_option(std::string_view name, const std::string& where) {
-  for (const ForeignOption& foreign : kForeignOptions) {
-    if (foreign.name == name) {
-      return Error{where + std::string(name) +
-                   ": an option of coturn that Turnpike does not have: " + std::string(foreign.instead)};
-    }
+  if (const ForeignOption* foreign = find_foreign_option(name)) {
+    return Error{where + std::string(name) +
+                 ": an option of coturn that Turnpike does not have: " + std::string(foreign->instead)};
   }
   return Error{where + std::string(name) + ": unknown option; see --help"};
 }
@@ -64,7 +54,8 @@ bool is_choice(std::string_view choices, std::string_view value) {
   return false;
 }
 
-// The value in its normal form, or what is wrong with it.
+}  // namespace
+
 Result<std::string> normal_value(const Option& option, const std::string& value, const std::string& where) {
   const std::string named = where + std::string(option.name) + "=" + value + ": ";
   switch (option.kind) {
@@ -97,6 +88,8 @@ Result<std::string> normal_value(const Option& option, const std::string& value,
   return value;
 }
 
+namespace {
+
 po::options_description describe() {
   po::options_description description;
   auto add = description.add_options();
@@ -112,6 +105,8 @@ po::options_description describe() {
   add("version", "");
   add("print-config", "");
   add("check-config", "");
+  add("import-coturn", po::value<std::string>());
+  add("output", po::value<std::string>());
   return description;
 }
 
@@ -120,6 +115,7 @@ std::optional<Options::Action> action_of(const std::string& name) {
   if (name == "version") return Options::Action::kVersion;
   if (name == "print-config") return Options::Action::kPrintConfig;
   if (name == "check-config") return Options::Action::kCheckConfig;
+  if (name == "import-coturn") return Options::Action::kImportCoturn;
   return std::nullopt;
 }
 
@@ -181,7 +177,11 @@ public:
   Status take_file(const std::string& path) {
     const auto text = read_file(path);
     if (!text) return Error{text.error()};
-    const auto lines = parse_config_text(*text, path);
+    return take_text(*text, path);
+  }
+
+  Status take_text(std::string_view text, const std::string& path) {
+    const auto lines = parse_config_text(text, path);
     if (!lines) return Error{lines.error()};
     begin_source();
     for (const ConfigLine& line : *lines) {
@@ -212,6 +212,11 @@ public:
       }
       if (const auto action = action_of(option.string_key)) {
         options_.action_ = *action;
+        if (*action == Options::Action::kImportCoturn) options_.import_file_ = option.value.front();
+        continue;
+      }
+      if (option.string_key == "output") {
+        options_.output_file_ = option.value.front();
         continue;
       }
       // A flag without a value has none here: the implicit value is only known to Boost's own store.
@@ -221,7 +226,16 @@ public:
     return Unit{};
   }
 
-  Options finish() { return std::move(options_); }
+  Result<Options> finish() {
+    const bool imports = options_.action_ == Options::Action::kImportCoturn;
+    if (imports && options_.who_ != Program::kControl) {
+      return Error{"--import-coturn: only turnpike-control does this"};
+    }
+    if (!options_.output_file_.empty() && !imports) {
+      return Error{"--output=" + options_.output_file_ + ": only --import-coturn FILE writes a file"};
+    }
+    return std::move(options_);
+  }
 
 private:
   void begin_source() { touched_.fill(false); }
@@ -250,6 +264,12 @@ Result<Options> Options::parse(int argc, const char* const* argv, Program who) {
     if (auto taken = builder.take_file(option.value.front()); !taken) return Error{taken.error()};
   }
   if (auto taken = builder.take_command_line(*given); !taken) return Error{taken.error()};
+  return builder.finish();
+}
+
+Result<Options> Options::parse_text(std::string_view text, const std::string& name) {
+  OptionsBuilder builder(Program::kControl);
+  if (auto taken = builder.take_text(text, name); !taken) return Error{taken.error()};
   return builder.finish();
 }
 

@@ -17,12 +17,15 @@ std::string_view version();
 
 class Options {
 public:
-  enum class Action : std::uint8_t { kRun, kHelp, kVersion, kPrintConfig, kCheckConfig };
+  enum class Action : std::uint8_t { kRun, kHelp, kVersion, kPrintConfig, kCheckConfig, kImportCoturn };
 
   // Both programs accept and validate every option, so that one configuration serves both; each uses its
   // part. Of a repeated single value the last one counts; a list on the command line replaces the file's.
   // `who` only chooses what the help text puts first.
   static Result<Options> parse(int argc, const char* const* argv, Program who);
+
+  // A configuration file's text alone; `name` is for errors.
+  static Result<Options> parse_text(std::string_view text, const std::string& name);
 
   // For --help, --version and --print-config: prints to standard output and returns true, the program then
   // exits with 0. --check-config is the program's own business after its further checks.
@@ -38,6 +41,8 @@ public:
   void wipe(OptionName name);
 
   Action action() const { return action_; }
+  const std::string& import_file() const { return import_file_; }  // of --import-coturn
+  const std::string& output_file() const { return output_file_; }  // empty: standard output
   std::string help_text() const;
   std::string config_text() const;  // as a configuration file, secrets masked
 
@@ -47,8 +52,13 @@ private:
   std::array<std::vector<std::string>, kOptionCount> values_;  // never empty but for lists
   std::array<bool, kOptionCount> given_{};
   Action action_ = Action::kRun;
+  std::string import_file_;
+  std::string output_file_;
   Program who_ = Program::kBoth;
 };
+
+// The value in its normal form, or what is wrong with it; the error begins with `where`.
+Result<std::string> normal_value(const Option& option, const std::string& value, const std::string& where);
 
 // One "key=value" or bare "key" line of a file. Pure, for tests too.
 struct ConfigLine {

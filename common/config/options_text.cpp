@@ -72,6 +72,11 @@ std::string Options::help_text() const {
   append_entry(out, "  --version", "the version");
   append_entry(out, "  --print-config", "all options with their values, passwords masked");
   append_entry(out, "  --check-config", "check the configuration and exit");
+  append_entry(
+      out, "  --import-coturn FILE",
+      "turnpike-control: coturn's turnserver.conf as a turnpike.conf, on standard output; what has no "
+      "counterpart becomes a comment that says why");
+  append_entry(out, "  --output FILE", "with --import-coturn: into this new file, for its owner alone");
   append_entry(out, "  -c FILE, -v", "short for --config FILE, --verbose");
   return out;
 }

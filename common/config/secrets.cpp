@@ -66,7 +66,7 @@ std::vector<SecretSpan> secrets_in(std::string_view option, std::string_view val
     if (colon == value.npos) return {};
     return {{colon + 1, value.size() - colon - 1}};
   }
-  if (option == "static-auth-secret") return {{0, value.size()}};
+  if (option == "static-auth-secret" || option == "pkey-pwd") return {{0, value.size()}};
   if (option == "psql-userdb" || option == "redis-userdb") return connection_secrets(value);
   return {};
 }

@@ -25,12 +25,16 @@ enum class Command : std::uint16_t {
   kInstallChannel,     // ChannelFact
   kRemoveChannel,      // RemoveFact
   kSendDatagram,       // SendDatagram, then the UDP payload
+  kSendToPeer,         // SendToPeer, then the UDP payload
   kCount
 };
 
 inline constexpr std::uint16_t kMaxLocalAddresses = 256;
 inline constexpr std::uint32_t kMaxNextHops = 16384;
 inline constexpr std::uint16_t kNoNextHop = 0xFFFF;
+// As `client_next_hop`: the client is on TCP, TLS or DTLS, which control serves. Its media comes by
+// kSendToPeer and goes by Event::kToClient; no packet of the ports is ever taken for the client's.
+inline constexpr std::uint16_t kServedByControl = 0xFFFD;
 
 using MacAddress = std::array<std::uint8_t, 6>;
 
@@ -45,7 +49,8 @@ struct LocalAddress {
   wire::IpAddress
       advertised;  // external-ip: what clients know a relay address as; family kNone: `address` itself
   std::uint8_t local_peers = 0;  // kernel sockets: 1 when programs on this address may be peers
-  std::array<std::uint8_t, 5> reserved{};
+  std::uint8_t dtls = 0;         // likewise: 1 when control serves DTLS on the listening port
+  std::array<std::uint8_t, 4> reserved{};
 };
 static_assert(sizeof(LocalAddress) == 48);
 
@@ -132,9 +137,19 @@ struct SendDatagram {
 };
 static_assert(sizeof(SendDatagram) == 80);
 
+// Media of a client that control serves, out of its relayed address of the peer's family.
+struct SendToPeer {
+  Slot allocation;
+  wire::Endpoint peer;
+  std::uint16_t channel = 0;  // that it was sent on; 0: a Send indication, which a permission allows
+  std::uint8_t dont_fragment = 0;
+  std::uint8_t reserved = 0;
+};
+static_assert(sizeof(SendToPeer) == 32);
+
 template <typename T>
 concept Body = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 static_assert(Body<LocalAddress> && Body<NextHop> && Body<AllocationFact> && Body<PermissionFact> &&
-              Body<ChannelFact> && Body<RemoveFact> && Body<SendDatagram>);
+              Body<ChannelFact> && Body<RemoveFact> && Body<SendDatagram> && Body<SendToPeer>);
 
 }  // namespace turnpike::shm

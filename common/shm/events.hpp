@@ -14,6 +14,8 @@ enum class Event : std::uint16_t {
   kStunRequest,  // StunRequest, then the STUN message; from the worker that owns the client's 5-tuple
   kFactRefused,  // FactRefused; the header's seq names the fact
   kPortChanged,  // no body: a port record (link, MAC, MTU) changed; from the main lcore
+  kDtls,         // StunRequest, then a DTLS datagram to a listening endpoint that is a kernel socket of the worker's
+  kToClient,     // ToClient, then a finished ChannelData message or Data indication, unpadded
   kCount
 };
 
@@ -23,6 +25,12 @@ struct StunRequest {
   LinkPath path;
 };
 static_assert(sizeof(StunRequest) == 60);
+
+// For a client that control serves (kServedByControl).
+struct ToClient {
+  Slot allocation;
+};
+static_assert(sizeof(ToClient) == 8);
 
 enum class Refusal : std::uint32_t {
   kTableFull = 1,
@@ -35,6 +43,6 @@ struct FactRefused {
   Refusal reason = Refusal::kTableFull;
   std::uint32_t reserved = 0;
 };
-static_assert(sizeof(FactRefused) == 8 && Body<StunRequest> && Body<FactRefused>);
+static_assert(sizeof(FactRefused) == 8 && Body<StunRequest> && Body<FactRefused> && Body<ToClient>);
 
 }  // namespace turnpike::shm

@@ -27,6 +27,9 @@ public:
   // Memory is taken as messages arrive in pieces, up to max_message bytes.
   explicit StreamFramer(std::size_t max_message = kLargestMessage) noexcept : max_message_(max_message) {}
 
+  // For what comes from here on, when more is known of the sender.
+  void set_limit(std::size_t max_message) noexcept { max_message_ = max_message; }
+
   // Takes at most one message out of `input` and moves `input` behind the bytes it used. `message`
   // (ChannelData with its padding) is valid until the next call, and until the input's memory goes away: a
   // message that arrived whole is not copied. Call again until the status is not kMessage.

@@ -3,6 +3,9 @@
 // and refer to each other by index.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "common/stun/attributes.hpp"
 #include "common/turn/effects.hpp"
 #include "common/turn/port_pool.hpp"
@@ -51,6 +54,24 @@ struct AddressFailure {  // RFC 8656 section 7.2 item 9: the family that a dual 
   stun::ErrorCode error{};
 };
 
+// The peers that an allocation had permissions for, for the log. Most have one or two.
+class PeerMemory {
+public:
+  void note(const IpAddress& peer) {
+    if (std::find(named_.begin(), named_.end(), peer) != named_.end()) return;
+    ++count_;
+    if (named_.size() < kMaxNamed) named_.push_back(peer);
+  }
+  const std::vector<IpAddress>& named() const { return named_; }
+  // Beyond the named ones a peer counts each time that it gets a new permission.
+  std::uint32_t count() const { return count_; }
+
+private:
+  static constexpr std::size_t kMaxNamed = 16;
+  std::vector<IpAddress> named_;
+  std::uint32_t count_ = 0;
+};
+
 struct Allocation {
   SlotId id;
   FiveTuple five_tuple;
@@ -66,6 +87,10 @@ struct Allocation {
   bool keeps_port = false;         // a reserved one: no other will do
   std::uint8_t ports_refused = 0;  // by the worker, one after the other
   AddressFailure failure;
+  bool begun = false;  // the observer knows it
+  Time created{};
+  std::uint64_t installed_by = 0;  // the fact that made it, the latest when its ports were changed
+  PeerMemory peers;
   std::uint16_t permission_count = 0;
   std::uint16_t channel_count = 0;
   std::uint32_t first_permission = kNoIndex;

@@ -109,6 +109,16 @@ bool deletes(const MessageView& message) {
   return value && stun::decode_lifetime(*value) == 0u;
 }
 
+// A client that got this far has a nonce of ours: its address is its own. `user` serves when it sent only a
+// USERHASH.
+Denial failed(Service& service, const Request& request, AuthenticationFailure why,
+              std::string_view user = {}) {
+  const auto realm = text(request.message, Attribute::kRealm);
+  const auto name = text(request.message, Attribute::kUsername);
+  service.observer.on_authentication_failure({request.from, realm.value_or(""), name.value_or(user)}, why);
+  return {ErrorCode::kUnauthenticated};
+}
+
 bool is_stale(Service& service, Request& request, Time age) {
   if (age <= service.config.nonce_lifetime || deletes(request.message)) return false;
   Allocation* allocation = service.sessions.find(request.from, request.step);
@@ -136,14 +146,22 @@ Denial authenticate(Service& service, Request& request) {
   if (!algorithm) return {ErrorCode::kBadRequest};
 
   const Realm* known = service.users.realm(*realm);  // A4
-  if (known == nullptr) return {ErrorCode::kUnauthenticated};
+  if (known == nullptr) return failed(service, request, AuthenticationFailure::kWrongRealm);
   const auto answer = find_user(service, request, known->name);
   if (!answer) return {ErrorCode::kBadRequest};
   if (answer->kind == Kind::kPending) return {std::nullopt, answer->lookup};
   if (answer->kind == Kind::kFailed) return {ErrorCode::kServerError};
+  if (answer->keys.empty()) return failed(service, request, AuthenticationFailure::kUnknownUser);
 
-  const Proof proof = prove(service, message, answer->keys, *algorithm == PasswordAlgorithm::kSha256);  // A5
-  if (proof.user == nullptr) return {ErrorCode::kUnauthenticated};
+  const bool sha256 = *algorithm == PasswordAlgorithm::kSha256;  // A5
+  const Proof proof = prove(service, message, answer->keys, sha256);
+  if (proof.user == nullptr) {
+    const UserKeys& first = answer->keys.front();
+    const bool no_key = sha256 && !first.sha256;
+    return failed(service, request,
+                  no_key ? AuthenticationFailure::kNoSha256Key : AuthenticationFailure::kWrongPassword,
+                  first.name);
+  }
 
   if (is_stale(service, request, genuine->age)) return {ErrorCode::kStaleNonce};  // A6
 

@@ -108,6 +108,7 @@ struct RelayToPeer {
   SlotId allocation;
   RelayEndpoint relay;
   PeerEndpoint peer;
+  std::uint16_t channel = 0;  // that it came on; 0: a Send indication
   bool dont_fragment = false;
   Payload data;
 };

@@ -88,10 +88,13 @@ public:
     retired_.push_back({last_, kind, index, port});
   }
 
-  template <typename Reuse>  // reuse(const Retired&)
-  void confirm(std::uint64_t seq, Reuse&& reuse) {
+  template <typename Applied, typename Reuse>  // applied(seq, const PendingFact&), reuse(const Retired&)
+  void confirm(std::uint64_t seq, Applied&& applied, Reuse&& reuse) {
     seq = std::min(seq, last_);
-    for (; applied_ < seq; ++applied_) pending_.pop_front();
+    for (; applied_ < seq; ++applied_) {
+      applied(applied_ + 1, pending_.front());
+      pending_.pop_front();
+    }
     while (!waiting_.empty() && waiting_.front().facts.last <= applied_) waiting_.pop_front();
     while (!retired_.empty() && retired_.front().seq <= applied_) {
       reuse(retired_.front());

@@ -73,7 +73,7 @@ void relay_send_indication(Service& service, const FiveTuple& from, const stun::
   // A permission is only ever of a family that the allocation has.
   const RelayEndpoint& relay = allocation->leg(peer.address.family).own;
   step.effects.push(
-      RelayToPeer{allocation->id, relay, peer, send.dont_fragment, step.effects.append(send.data)});
+      RelayToPeer{allocation->id, relay, peer, 0, send.dont_fragment, step.effects.append(send.data)});
 }
 
 // The permission is not asked for: a channel may outlive it, and the RFC names no such check (section 12.6).
@@ -95,8 +95,8 @@ void relay_channel_data(Service& service, const FiveTuple& from, Bytes message, 
     return;
   }
   const RelayEndpoint& relay = allocation->leg(channel->peer.address.family).own;
-  step.effects.push(
-      RelayToPeer{allocation->id, relay, channel->peer, false, step.effects.append(data->data)});
+  step.effects.push(RelayToPeer{allocation->id, relay, channel->peer, channel->number, false,
+                                step.effects.append(data->data)});
 }
 
 void relay_peer_data(Service& service, const RelayEndpoint& relay, const PeerEndpoint& source, Bytes payload,

@@ -124,6 +124,8 @@ void serve_turn(Service& service, Request& request) {
   }
   request.reply.worker = allocation->id.worker;
   if (!allocation->user->is(request.user)) {
+    service.observer.on_authentication_failure({request.from, request.user.realm, request.user.name},
+                                               AuthenticationFailure::kOthersAllocation);
     return send_error(service, request, stun::ErrorCode::kWrongCredentials);
   }
   if (is_duplicate_in_flight(service, request, *allocation)) {
@@ -211,11 +213,14 @@ LookupId handle_stun(Service& service, const FiveTuple& from, WorkerIndex worker
 }  // namespace
 
 struct Server::State {
+  State(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
+      : service(std::move(config), crypto, users, observer != nullptr ? *observer : silence) {}
+  SessionObserver silence;
   Service service;
 };
 
-Server::Server(Config config, Crypto& crypto, Users& users)
-    : state_(new State{Service(std::move(config), crypto, users)}) {}
+Server::Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
+    : state_(std::make_unique<State>(std::move(config), crypto, users, observer)) {}
 
 Server::~Server() = default;
 
@@ -299,10 +304,21 @@ void Server::for_each_session(const std::function<void(const SessionView&)>& vis
   });
 }
 
-void Server::remove(SlotId allocation, Effects& effects) {
+void Server::client_gone(const FiveTuple& client, Time now, Effects& effects) {
+  Service& service = state_->service;
+  Step step{now, effects};
+  if (Allocation* found = service.sessions.find(client, step)) {
+    service.sessions.remove(*found, effects, EndReason::kConnectionClosed);
+    ++service.counters.allocations_deleted;
+  }
+}
+
+void Server::report_end_of_all(EndReason reason) { state_->service.sessions.report_end_of_all(reason); }
+
+void Server::remove(SlotId allocation, Effects& effects, EndReason reason) {
   Service& service = state_->service;
   if (Allocation* found = service.sessions.find(allocation)) {
-    service.sessions.remove(*found, effects);
+    service.sessions.remove(*found, effects, reason);
     ++service.counters.allocations_deleted;
   }
 }

@@ -15,6 +15,7 @@
 #include "common/turn/peer_policies.hpp"
 #include "common/turn/refusal_reason.hpp"
 #include "common/turn/server_counters.hpp"
+#include "common/turn/session_observer.hpp"
 #include "common/turn/users.hpp"
 
 namespace turnpike::turn {
@@ -38,8 +39,8 @@ struct SessionView {
 
 class Server {
 public:
-  // `crypto` and `users` must outlive the server.
-  Server(Config config, Crypto& crypto, Users& users);
+  // `crypto`, `users` and `observer` must outlive the server. Without an observer nobody is told.
+  Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -74,8 +75,12 @@ public:
   std::size_t allocation_count() const;
   const ServerCounters& counters() const;
   void for_each_session(const std::function<void(const SessionView&)>& visit) const;
-  // Ends one allocation (turnpikectl disconnect, dataplane lost, ...).
-  void remove(SlotId allocation, Effects& effects);
+  // The connection of a client on TCP, TLS or DTLS is gone, and its allocation with it (RFC 8656 section 6).
+  void client_gone(const FiveTuple& client, Time now, Effects& effects);
+  // Ends one allocation (turnpikectl disconnect, ...).
+  void remove(SlotId allocation, Effects& effects, EndReason reason = EndReason::kAdmin);
+  // The server is about to be given up with its allocations: tells the observer of the end of each.
+  void report_end_of_all(EndReason reason);
 
 private:
   struct State;

@@ -16,15 +16,16 @@
 namespace turnpike::turn {
 
 struct Service {
-  Service(Config configuration, Crypto& cryptography, Users& user_keys)
+  Service(Config configuration, Crypto& cryptography, Users& user_keys, SessionObserver& session_observer)
       : config(std::move(configuration)),
         crypto(cryptography),
         users(user_keys),
         policies{config.policy, {}},
+        observer(session_observer),
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
         nonces(cryptography),
-        sessions(config, random, counters),
+        sessions(config, random, counters, own, observer),
         reservations(sessions.ports(), random, config.reservation_hold, config.max_reservations),
         deletions(random.value<std::uint64_t>(), config.max_remembered_deletions) {}
 
@@ -32,6 +33,7 @@ struct Service {
   Crypto& crypto;
   Users& users;
   PeerPolicies policies;
+  SessionObserver& observer;
   ServerCounters counters;
   RandomSource random;
   OwnAddresses own;

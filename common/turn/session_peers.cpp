@@ -129,6 +129,7 @@ std::uint32_t Sessions::touch_permission(Allocation& allocation, const IpAddress
     allocation.first_permission = index;
     ++allocation.permission_count;
     share(allocation, permission, index);
+    allocation.peers.note(peer);
   }
   Permission& permission = owner.permissions[index];
   fact.before = {permission.deadline};

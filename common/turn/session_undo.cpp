@@ -32,7 +32,7 @@ void Sessions::undo_one(WorkerIndex worker, const PendingFact& fact, Step& step)
 }
 
 void Sessions::undo_allocation(Allocation& allocation, const PendingFact& fact, Step& step) {
-  if (fact.kind == FactKind::kNewAllocation) return remove(allocation, step.effects);
+  if (fact.kind == FactKind::kNewAllocation) return remove(allocation, step.effects, EndReason::kRefused);
   for (int i = 0; i < 2; ++i) {
     RelayLeg& leg = allocation.legs[i];
     if (leg.present() && leg.deadline == fact.after[i]) leg.deadline = fact.before[i];
@@ -75,7 +75,7 @@ void Sessions::give_up(WorkerIndex worker, const PendingFact& fact, Step& step) 
   switch (fact.object) {
     case ObjectKind::kAllocation:
       if (Allocation* allocation = find(SlotId{worker, fact.index, fact.generation})) {
-        remove(*allocation, step.effects);
+        remove(*allocation, step.effects, EndReason::kRefused);
       }
       return;
     case ObjectKind::kPermission:

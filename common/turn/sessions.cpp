@@ -22,9 +22,12 @@ PortPool::Range pool_range(const Config& config) {
 
 }  // namespace
 
-Sessions::Sessions(const Config& config, RandomSource& random, ServerCounters& counters)
+Sessions::Sessions(const Config& config, RandomSource& random, ServerCounters& counters,
+                   const OwnAddresses& own, SessionObserver& observer)
     : config_(config),
       counters_(counters),
+      own_(own),
+      observer_(observer),
       seed_(random.value<std::uint64_t>()),
       ports_(families_of(config.relay_addresses), pool_range(config), random),
       shared_ports_(families_of(config.relay_addresses), config.shared_ports(), config.port_rest),
@@ -56,6 +59,7 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
   allocation.five_tuple = spec.five_tuple;
   allocation.user = users_.join(spec.user);
   allocation.created_by = spec.transaction;
+  allocation.created = step.now;
   allocation.failure = spec.failure;
   if (spec.reservation) {
     allocation.has_reservation = true;
@@ -70,7 +74,8 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
   }
   by_client_.insert(hash_value(spec.five_tuple, seed_), reference(spec.worker, index));
   set_timer(allocation);
-  install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
+  allocation.installed_by =
+      install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
   ++counters_.allocations_created;
   return allocation;
 }
@@ -95,7 +100,8 @@ void Sessions::change_ports(Allocation& allocation, const NewAllocation& spec, S
     if (spec.ports[i]) set_leg(allocation, family, *spec.ports[i], old[i].deadline);
   }
   set_timer(allocation);
-  install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
+  allocation.installed_by =
+      install(allocation, {FactKind::kNewAllocation, ObjectKind::kAllocation, 0, 0, {}, {}}, step.effects);
   for (const RelayLeg& leg : old) retire_leg(allocation, leg);
 }
 
@@ -119,7 +125,7 @@ void Sessions::refresh(Allocation& allocation, std::span<const Family> families,
 
 void Sessions::remove_family(Allocation& allocation, Family family, Effects& effects) {
   const Family other = family == Family::kIpv4 ? Family::kIpv6 : Family::kIpv4;
-  if (!allocation.leg(other).present()) return remove(allocation, effects);
+  if (!allocation.leg(other).present()) return remove(allocation, effects, EndReason::kDeleted);
   Worker& owner = worker(allocation);
   for (std::uint32_t index = allocation.first_channel; index != kNoIndex;) {
     const Channel& channel = owner.channels[index];
@@ -140,7 +146,8 @@ void Sessions::remove_family(Allocation& allocation, Family family, Effects& eff
   retire_leg(allocation, leg);
 }
 
-void Sessions::remove(Allocation& allocation, Effects& effects) {
+void Sessions::remove(Allocation& allocation, Effects& effects, EndReason reason) {
+  report_end(allocation, reason);
   Worker& owner = worker(allocation);
   const std::uint64_t seq = owner.log.append(
       {FactKind::kRemoved, ObjectKind::kAllocation, allocation.id.index, allocation.id.generation, {}, {}});
@@ -165,7 +172,7 @@ void Sessions::retire_leg(Allocation& allocation, const RelayLeg& leg) {
 
 bool Sessions::expire_legs(Allocation& allocation, Step& step) {
   if (has_passed(allocation.deadline(), step.now)) {
-    remove(allocation, step.effects);
+    remove(allocation, step.effects, EndReason::kExpired);
     ++counters_.allocations_expired;
     return true;
   }
@@ -184,12 +191,13 @@ void Sessions::set_timer(const Allocation& allocation) {
   wheel_.schedule(timer(ObjectKind::kAllocation, allocation.id.worker, allocation.id.index), first);
 }
 
-void Sessions::install(Allocation& allocation, PendingFact fact, Effects& effects) {
+std::uint64_t Sessions::install(Allocation& allocation, PendingFact fact, Effects& effects) {
   fact.index = allocation.id.index;
   fact.generation = allocation.id.generation;
   const std::uint64_t seq = worker(allocation).log.append(fact);
   effects.push(InstallAllocation{seq, allocation.id, allocation.five_tuple, allocation.legs[0].own,
                                  allocation.legs[1].own, allocation.deadline()});
+  return seq;
 }
 
 TimerNode& Sessions::timer_node(TimerRef ref) {
@@ -234,7 +242,10 @@ void Sessions::expire_one(TimerRef ref, Step& step) {
 void Sessions::confirm(WorkerIndex worker, std::uint64_t seq, Time now) {
   if (worker >= workers_.size()) return;
   Worker& owner = workers_[worker];
-  owner.log.confirm(seq, [&](const Retired& retired) {
+  const auto applied = [&](std::uint64_t fact_seq, const PendingFact& fact) {
+    if (fact.kind == FactKind::kNewAllocation) report_begin(worker, fact_seq, fact);
+  };
+  owner.log.confirm(seq, applied, [&](const Retired& retired) {
     switch (retired.kind) {
       case Retired::Kind::kAllocation:
         return owner.allocations.release(retired.index);

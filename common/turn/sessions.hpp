@@ -9,7 +9,9 @@
 #include "common/turn/config.hpp"
 #include "common/turn/fact_log.hpp"
 #include "common/turn/flat_index.hpp"
+#include "common/turn/own_addresses.hpp"
 #include "common/turn/server_counters.hpp"
+#include "common/turn/session_observer.hpp"
 #include "common/turn/shared_port_pool.hpp"
 #include "common/turn/slot_pool.hpp"
 
@@ -45,7 +47,8 @@ struct Receiver {
 
 class Sessions {
 public:
-  Sessions(const Config& config, RandomSource& random, ServerCounters& counters);
+  Sessions(const Config& config, RandomSource& random, ServerCounters& counters, const OwnAddresses& own,
+           SessionObserver& observer);
 
   PortPool& ports() { return ports_; }
   const PortPool& ports() const { return ports_; }
@@ -60,8 +63,9 @@ public:
   Allocation& create(const NewAllocation& spec, Step& step);  // has_room() was true
   void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, Step& step);
   void remove_family(Allocation& allocation, Family family,
-                     Effects& effects);  // the last one: removes it all
-  void remove(Allocation& allocation, Effects& effects);
+                     Effects& effects);      // the last one: removes it all, as deleted
+  void report_end_of_all(EndReason reason);  // to the observer; nothing changes
+  void remove(Allocation& allocation, Effects& effects, EndReason reason);
   // Relay ports, the shared ones when peers are multiplexed.
   std::optional<RelayPort> take_port(Family family, WorkerIndex worker, PortWish wish, Time now);
   // The worker could not have these: other ones instead, told to it as a new allocation. A leg without a port
@@ -133,6 +137,9 @@ private:
   bool expire_legs(Allocation& allocation, Step& step);  // true: the allocation is gone
   void set_timer(const Allocation& allocation);
   void retire_leg(Allocation& allocation, const RelayLeg& leg);
+  SessionRecord record_of(const Allocation& allocation) const;
+  void report_begin(WorkerIndex worker, std::uint64_t seq, const PendingFact& fact);
+  void report_end(Allocation& allocation, EndReason reason);
   void remove_permission(Allocation& allocation, std::uint32_t index, Effects& effects);
   void remove_channel(Allocation& allocation, std::uint32_t index, Effects& effects);
   void detach_permission(Allocation& allocation, std::uint32_t index);
@@ -153,7 +160,7 @@ private:
   void undo_permission(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
   void undo_channel(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
 
-  void install(Allocation& allocation, PendingFact fact, Effects& effects);
+  std::uint64_t install(Allocation& allocation, PendingFact fact, Effects& effects);
   void install_permission(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
   void install_channel(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
   std::uint32_t touch_permission(Allocation& allocation, const IpAddress& peer, Time deadline,
@@ -163,6 +170,8 @@ private:
 
   const Config& config_;
   ServerCounters& counters_;
+  const OwnAddresses& own_;
+  SessionObserver& observer_;
   std::uint64_t seed_;
   PortPool ports_;
   SharedPortPool shared_ports_;

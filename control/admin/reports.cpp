@@ -86,6 +86,30 @@ Json report_link(const ReportSources& sources) {
           {"destinations_without_route", engine.next_hops().counters().no_route}};
 }
 
+Json report_clients(const ReportSources& sources) {
+  Json clients{{"connections", sources.listeners.connections()},
+               {"dtls_sessions", sources.listeners.dtls_sessions()},
+               {"media_to_full_ring", sources.engine.queues().dropped_media()},
+               {"messages_too_late", sources.engine.late_messages()}};
+  for_each(sources.listeners.counters(),
+           [&](const char* name, const char*, std::uint64_t value) { clients[name] = value; });
+  return clients;
+}
+
+const char* name_of(turn::Transport transport) {
+  switch (transport) {
+    case turn::Transport::kUdp:
+      return "udp";
+    case turn::Transport::kTcp:
+      return "tcp";
+    case turn::Transport::kTls:
+      return "tls";
+    case turn::Transport::kDtls:
+      return "dtls";
+  }
+  return "";
+}
+
 Json report_users(const ReportSources& sources) {
   const UserDirectory& users = sources.users;
   const ParkedRequests& parked = sources.engine.parked();
@@ -131,6 +155,7 @@ Json report_errors(const ReportSources& sources, Time now) {
 Json report_session(const ReportSources& sources, const turn::SessionView& session, Time now) {
   const shm::AllocationCounters& traffic =
       sources.attachment.region().allocation(session.allocation.worker, session.allocation.index);
+  const Client* client = sources.engine.clients().find(session.five_tuple);
   Json relays = Json::array();
   for (const wire::RelayEndpoint& relay : {session.relay_v4, session.relay_v6}) {
     if (relay.address.family != wire::Family::kNone) relays.push_back(wire::to_string(relay));
@@ -148,12 +173,13 @@ Json report_session(const ReportSources& sources, const turn::SessionView& sessi
       {"realm", session.realm},
       {"client", wire::to_string(session.five_tuple.client)},
       {"server", wire::to_string(session.five_tuple.server)},
-      {"transport", "udp"},
+      {"transport", name_of(session.five_tuple.transport)},
       {"relays", std::move(relays)},
       {"expires_in_s", whole_seconds(session.deadline - now)},
       {"worker", session.allocation.worker},
       {"to_peer", {{"packets", load(traffic.to_peer_packets)}, {"bytes", load(traffic.to_peer_bytes)}}},
       {"to_client", {{"packets", load(traffic.to_client_packets)}, {"bytes", load(traffic.to_client_bytes)}}},
+      {"media_dropped", client == nullptr ? 0 : client->dropped_media()},
       {"peers", std::move(peers)}};
 }
 
@@ -228,6 +254,7 @@ Json report_status(const ReportSources& sources, Time now) {
           {"ports", report_ports(sources)},
           {"workers", std::move(workers)},
           {"server", report_server(sources)},
+          {"clients", report_clients(sources)},
           {"user_store", report_users(sources)},
           {"link", report_link(sources)},
           {"errors", report_errors(sources, now)}};

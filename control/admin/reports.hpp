@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/time.hpp"
+#include "control/listeners/listeners.hpp"
 #include "control/runtime/engine.hpp"
 #include "control/runtime/statistics.hpp"
 
@@ -16,6 +17,7 @@ struct ReportSources {
   const ControlOptions& options;
   const Attachment& attachment;
   const Engine& engine;
+  const Listeners& listeners;
   const UserDirectory& users;
   const Statistics& statistics;
   Time started{};

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "control/auth/user_name.hpp"
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
 #include "control/store/key_text.hpp"
 
 namespace turnpike::control {

@@ -183,6 +183,7 @@ std::string format_status(const Json& answer) {
   out += "\n" + workers_table(answer.at("workers"));
   out += counters_table("SERVER", answer.at("server"));
   out += counters_table("USERS", store.at("counters"));
+  out += counters_table("CLIENTS", answer.at("clients"));
   out += counters_table("LINK", answer.at("link"));
   for (const Json& error : answer.at("errors")) {
     out += "\nerror on worker " + printable_text(error.at("worker")) + ": " +

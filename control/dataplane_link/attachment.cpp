@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "common/shm/handover.hpp"
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
 
 namespace turnpike::control {
 namespace {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace turnpike::control {
 
@@ -41,8 +42,21 @@ bool CommandQueues::put(WorkerIndex queue, shm::Command kind, std::uint64_t seq,
   Queue& target = queues_[queue];
   if (!target.backlog.empty()) return false;  // what waits came first
   if (!target.ring.push(static_cast<std::uint16_t>(kind), seq, first, second)) return false;
-  wake(queue);
+  target.unsignalled = true;
   return true;
+}
+
+bool CommandQueues::push_media(WorkerIndex queue, const shm::SendToPeer& head, Bytes payload) {
+  const Bytes first(reinterpret_cast<const std::uint8_t*>(&head), sizeof head);
+  if (put(queue, shm::Command::kSendToPeer, 0, first, payload)) return true;
+  ++dropped_media_;
+  return false;
+}
+
+void CommandQueues::signal() {
+  for (WorkerIndex i = 0; i < queues_.size(); ++i) {
+    if (std::exchange(queues_[i].unsignalled, false)) wake(i);
+  }
 }
 
 void CommandQueues::wake(WorkerIndex queue) {
@@ -69,7 +83,7 @@ bool CommandQueues::flush() {
       const Waiting& next = backlog.front();
       if (!queues_[i].ring.push(static_cast<std::uint16_t>(next.kind), next.seq, next.body)) break;
       backlog.pop_front();
-      wake(i);
+      queues_[i].unsignalled = true;
     }
     empty &= backlog.empty();
   }

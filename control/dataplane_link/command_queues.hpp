@@ -36,6 +36,13 @@ public:
   // False: dropped and counted.
   bool push_datagram(WorkerIndex queue, const shm::SendDatagram& datagram, Bytes payload);
 
+  // Media of a client that control serves. False: the ring is full; dropped and counted.
+  bool push_media(WorkerIndex queue, const shm::SendToPeer& head, Bytes payload);
+
+  // Wakes whoever sleeps and has been given something since the last call. Once per pass: a wake-up costs a
+  // system call, and what follows within the pass needs no other.
+  void signal();
+
   // Moves backlogs into rings as far as they have room. True when nothing is left waiting.
   bool flush();
   // The consumers have taken everything out of the rings.
@@ -45,6 +52,7 @@ public:
   std::size_t backlog(WorkerIndex queue) const { return queues_[queue].backlog.size(); }
   std::uint32_t ring_used(WorkerIndex queue) const;
   std::uint64_t dropped_datagrams() const { return dropped_datagrams_; }
+  std::uint64_t dropped_media() const { return dropped_media_; }
 
 private:
   struct Waiting {
@@ -55,6 +63,7 @@ private:
   struct Queue {
     shm::Producer ring;
     std::deque<Waiting> backlog;
+    bool unsignalled = false;
   };
 
   bool put(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes first, Bytes second);
@@ -66,6 +75,7 @@ private:
   int wake_main_;
   int wake_workers_;
   std::uint64_t dropped_datagrams_ = 0;
+  std::uint64_t dropped_media_ = 0;
 };
 
 }  // namespace turnpike::control

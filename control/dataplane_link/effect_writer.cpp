@@ -13,16 +13,21 @@ shm::Slot slot_of(const turn::SlotId& id) { return {id.index, id.generation}; }
 
 std::uint64_t nanoseconds(Time time) { return static_cast<std::uint64_t>(time.count()); }
 
+bool by_control(const shm::AllocationFact& fact) { return fact.client_next_hop == shm::kServedByControl; }
+
+// Of clients whose packets pass through the dataplane.
 turn::FiveTuple tuple_of(const shm::AllocationFact& fact) {
   return {wire::ClientEndpoint(fact.client), wire::ServerEndpoint(fact.server), turn::Transport::kUdp};
 }
 
 }  // namespace
 
-EffectWriter::EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops)
+EffectWriter::EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops,
+                           ClientTable& clients)
     : capacity_(capacity),
       queues_(queues),
       next_hops_(next_hops),
+      clients_(clients),
       book_(capacity.workers),
       last_seq_(capacity.workers, 0) {
   rebind_at_.worker = book_.size();
@@ -39,6 +44,8 @@ void EffectWriter::write(const turn::Effects& effects, const RequestOrigin* orig
           using One = std::decay_t<decltype(one)>;
           if constexpr (std::is_same_v<One, turn::SendReply>) {
             reply(one, effects.bytes(one.message), origin);
+          } else if constexpr (std::is_same_v<One, turn::RelayToPeer>) {
+            relay(one, effects.bytes(one.data));
           } else if constexpr (std::is_same_v<One, turn::InstallAllocation>) {
             install(one, origin);
           } else if constexpr (requires { install(one); }) {
@@ -46,8 +53,8 @@ void EffectWriter::write(const turn::Effects& effects, const RequestOrigin* orig
           } else if constexpr (requires { remove(one); }) {
             remove(one);
           } else {
-            // Media of clients on stream transports never concerns the dataplane's rings.
-            static_assert(std::is_same_v<One, turn::RelayToPeer> || std::is_same_v<One, turn::RelayToClient>);
+            // Workers themselves decide what peers' data is for whom.
+            static_assert(std::is_same_v<One, turn::RelayToClient>);
           }
         },
         effect);
@@ -96,6 +103,11 @@ void EffectWriter::install(const turn::InstallAllocation& effect, const RequestO
   fact.relay_v4 = effect.relay_v4;
   fact.relay_v6 = effect.relay_v6;
   fact.deadline_ns = nanoseconds(effect.deadline);
+  if (effect.five_tuple.transport != turn::Transport::kUdp) {
+    fact.client_next_hop = shm::kServedByControl;
+    clients_.bind(effect.allocation, effect.five_tuple);
+    return push_fact(effect.allocation.worker, shm::Command::kInstallAllocation, effect.seq, fact);
+  }
   const bool has_path = requested || same;
   fact.client_next_hop =
       next_hops_.resolve(fact.client.address, fact.server.address, has_path ? &known.path : nullptr);
@@ -135,7 +147,7 @@ void EffectWriter::remove(const turn::RemoveAllocation& effect) {
   if (!in_tables(effect.allocation, capacity_.allocations)) return;
   KnownAllocation& known = book_[effect.allocation.worker].allocations.at(effect.allocation.index);
   if (known.fact.allocation.generation == effect.allocation.generation) {
-    gone_.push_back(tuple_of(known.fact));
+    by_control(known.fact) ? clients_.unbind(effect.allocation) : gone_.push_back(tuple_of(known.fact));
     known = KnownAllocation{};
   }
   push_remove(shm::Command::kRemoveAllocation, effect.seq, effect.allocation, effect.allocation);
@@ -155,7 +167,18 @@ void EffectWriter::remove(const turn::RemoveChannel& effect) {
   push_remove(shm::Command::kRemoveChannel, effect.seq, effect.channel, effect.allocation);
 }
 
+void EffectWriter::relay(const turn::RelayToPeer& effect, Bytes data) {
+  if (!in_tables(effect.allocation, capacity_.allocations)) return;
+  shm::SendToPeer head;
+  head.allocation = slot_of(effect.allocation);
+  head.peer = effect.peer;
+  head.channel = effect.channel;
+  head.dont_fragment = effect.dont_fragment ? 1 : 0;
+  queues_.push_media(effect.allocation.worker, head, data);
+}
+
 void EffectWriter::reply(const turn::SendReply& effect, Bytes message, const RequestOrigin* origin) {
+  if (effect.to.transport != turn::Transport::kUdp) return clients_.reply(effect, message);
   shm::SendDatagram datagram;
   if (origin != nullptr && origin->from == effect.to) {
     datagram.path = origin->path;
@@ -217,6 +240,7 @@ void EffectWriter::repeat(shm::Command kind, std::uint16_t& next_hop, std::uint1
 
 void EffectWriter::rebind(KnownAllocation& known) {
   shm::AllocationFact& fact = known.fact;
+  if (by_control(fact)) return;
   const auto now = next_hops_.resolve(fact.client.address, fact.server.address, &known.path);
   repeat(shm::Command::kInstallAllocation, fact.client_next_hop, now, fact);
 }

@@ -11,6 +11,7 @@
 #include "common/turn/five_tuple_hash.hpp"
 #include "control/dataplane_link/command_queues.hpp"
 #include "control/dataplane_link/fact_book.hpp"
+#include "control/listeners/client_table.hpp"
 #include "control/relay/next_hops.hpp"
 
 namespace turnpike::control {
@@ -30,7 +31,8 @@ public:
     std::uint64_t outside_tables = 0;        // slots beyond the region's capacity: a defect
   };
 
-  EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops);
+  EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops,
+               ClientTable& clients);
 
   // In order. The effects of one call of the server; `origin` is null when no request caused them.
   void write(const turn::Effects& effects, const RequestOrigin* origin);
@@ -58,6 +60,7 @@ private:
   void remove(const turn::RemovePermission& effect);
   void remove(const turn::RemoveChannel& effect);
   void reply(const turn::SendReply& effect, Bytes message, const RequestOrigin* origin);
+  void relay(const turn::RelayToPeer& effect, Bytes data);
 
   template <typename Fact>
   void push_fact(WorkerIndex worker, shm::Command kind, std::uint64_t seq, const Fact& fact);
@@ -83,6 +86,7 @@ private:
   shm::Capacity capacity_;
   CommandQueues& queues_;
   NextHops& next_hops_;
+  ClientTable& clients_;
   FactBook book_;
   std::vector<std::uint64_t> last_seq_;
   // The way to each client with an allocation, for answers that a later event causes.

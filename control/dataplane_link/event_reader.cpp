@@ -100,6 +100,7 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
   const bool is_worker = index + 1u < rings_.size();
   switch (static_cast<shm::Event>(header.kind)) {
     case shm::Event::kStunRequest:
+    case shm::Event::kDtls:
       return is_worker && dispatch_request(index, handler);
     case shm::Event::kFactRefused:
       if (!is_worker || header.body_size != sizeof(shm::FactRefused) || header.seq == 0) return false;
@@ -108,6 +109,8 @@ bool EventReader::dispatch(WorkerIndex index, EventHandler& handler) {
       if (is_worker || header.body_size != 0) return false;
       handler.on_port_changed();
       return true;
+    case shm::Event::kToClient:
+      return is_worker && dispatch_to_client(index, handler);
     case shm::Event::kInvalid:
     case shm::Event::kCount:
       break;
@@ -134,10 +137,27 @@ bool EventReader::dispatch_request(WorkerIndex worker, EventHandler& handler) {
   if (!listeners_.contains(*server)) return false;
   if (request.path.port >= port_count_ || request.path.vlan > 4095 || request.path.outer_vlan > 4095)
     return false;
-  ++counters_.requests;
+  const bool dtls = message_->header.kind == static_cast<std::uint16_t>(shm::Event::kDtls);
   const turn::FiveTuple from{wire::ClientEndpoint(*client), wire::ServerEndpoint(*server),
-                             turn::Transport::kUdp};
+                             dtls ? turn::Transport::kDtls : turn::Transport::kUdp};
+  if (dtls) {
+    handler.on_dtls(worker, from, request.path, body.subspan(sizeof request));
+    return true;
+  }
+  ++counters_.requests;
   handler.on_request(worker, from, request.path, body.subspan(sizeof request));
+  return true;
+}
+
+bool EventReader::dispatch_to_client(WorkerIndex worker, EventHandler& handler) {
+  const Bytes body = message_->body();
+  shm::ToClient head;
+  if (body.size() <= sizeof head) return false;
+  std::memcpy(&head, body.data(), sizeof head);
+  if (head.allocation.index >= region_.capacity().allocations || head.allocation.generation == 0)
+    return false;
+  handler.on_to_client({worker, head.allocation.index, head.allocation.generation},
+                       body.subspan(sizeof head));
   return true;
 }
 

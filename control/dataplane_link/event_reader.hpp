@@ -18,9 +18,13 @@ public:
   virtual ~EventHandler() = default;
   virtual void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                           Bytes message) = 0;
+  virtual void on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+                       Bytes datagram) = 0;
   virtual void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) = 0;
   virtual void on_applied(WorkerIndex worker, std::uint64_t seq) = 0;
   virtual void on_port_changed() = 0;
+  // A finished message for a client that control serves.
+  virtual void on_to_client(const turn::SlotId& allocation, Bytes message) = 0;
 };
 
 class EventReader {
@@ -61,6 +65,7 @@ private:
   bool dispatch(WorkerIndex ring, EventHandler& handler);
   bool dispatch_refusal(WorkerIndex worker, EventHandler& handler);
   bool dispatch_request(WorkerIndex worker, EventHandler& handler);
+  bool dispatch_to_client(WorkerIndex worker, EventHandler& handler);
 
   const shm::Region& region_;
   std::vector<Ring> rings_;

@@ -128,7 +128,13 @@ Status check_ranges(const ControlOptions& options, const ServedAddresses& served
         ": two ports for each of the workers' shared ports do not fit below 65536; choose a smaller one"};
   }
   for (const turn::RelayAddress& relay : served.relays) {
-    if (range.contains(options.listening_port) && contains(served.listening, relay.own)) {
+    if (!contains(served.listening, relay.own)) continue;
+    if (options.listeners.dtls && range.contains(options.listeners.tls_port)) {
+      return Error{"tls-listening-port=" + std::to_string(options.listeners.tls_port) +
+                   " lies in the relay range of " + wire::to_string(relay.own) +
+                   "; move it, or give --no-dtls"};
+    }
+    if (range.contains(options.listening_port)) {
       return Error{"listening-port=" + std::to_string(options.listening_port) + " lies in the relay range " +
                    std::to_string(range.first) + "-" + std::to_string(range.last) + " of " +
                    wire::to_string(relay.own) + "; move one of them (listening-port, " +
@@ -185,14 +191,24 @@ std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& opti
   for (shm::LocalAddress& fact : facts) {
     const bool allowed = options.turn.policy.judge(fact.address) == turn::PolicyVerdict::kAllowed;
     fact.local_peers = allowed ? 1 : 0;
+    fact.dtls = options.listeners.dtls ? 1 : 0;
   }
   return facts;
+}
+
+std::vector<wire::ServerEndpoint> ServedAddresses::listening_endpoints(const ControlOptions& options) const {
+  std::vector<wire::ServerEndpoint> endpoints;
+  for (const IpAddress& address : listening)
+    endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
+  return endpoints;
 }
 
 std::vector<wire::ServerEndpoint> ServedAddresses::service_endpoints(const ControlOptions& options) const {
   std::vector<wire::ServerEndpoint> endpoints;
   const auto add = [&](const IpAddress& address) {
     endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
+    if (options.listeners.dtls)
+      endpoints.emplace_back(wire::Endpoint{address, 0, options.listeners.tls_port});
   };
   for (const IpAddress& address : listening) add(address);
   for (const ExternalIp& external : options.external_ips) {

@@ -21,6 +21,8 @@ struct ServedAddresses {
 
   // One fact for each distinct address, index by position.
   std::vector<shm::LocalAddress> facts(const ControlOptions& options, const PortRange& relay_ports) const;
+  // What the dataplane's listeners are bound to.
+  std::vector<wire::ServerEndpoint> listening_endpoints(const ControlOptions& options) const;
   // Where peers must never be: the listening endpoints, also in the form that external-ip gives them.
   std::vector<wire::ServerEndpoint> service_endpoints(const ControlOptions& options) const;
 };

@@ -11,7 +11,8 @@
 #include <thread>
 
 #include "control/admin/reports.hpp"
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
+#include "control/runtime/clock.hpp"
 #include "control/runtime/port_holder.hpp"
 #include "control/runtime/port_range.hpp"
 
@@ -24,8 +25,6 @@ using Descriptor = asio::posix::stream_descriptor;
 
 constexpr seconds kShortestAnnounceTimeout{1};
 constexpr auto kTickInterval = std::chrono::seconds(1);
-
-Time monotonic_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 }  // namespace
 
@@ -46,9 +45,13 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, const sigset_t& 
   if (auto opened = app->open_users(); !opened) return Error{opened.error()};
   if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
   if (auto announced = app->announce(); !announced) return Error{announced.error()};
+  auto listeners = Listeners::open(app->io_, app->options_, app->engine_->served(), *app->engine_,
+                                   app->crypto_, std::move(app->held_endpoints_));
+  if (!listeners) return Error{listeners.error()};
+  app->listeners_ = std::move(*listeners);
   auto admin = AdminServer::open(
       app->io_, app->options_.paths.control_socket, [app = app.get()](std::string_view line) {
-        const ReportSources sources{app->options_, app->attachment_, *app->engine_,
+        const ReportSources sources{app->options_, app->attachment_, *app->engine_, *app->listeners_,
                                     *app->users_,  app->statistics_, app->started_};
         return answer_request(sources, monotonic_now(), line);
       });
@@ -85,7 +88,7 @@ Status App::prepare() {
   if (!served) return Error{served.error()};
   // Where the dataplane has the sockets, nothing needs to be held or reserved for it.
   if (listener) return make_engine(std::move(*served));
-  auto held = hold_endpoints(served->service_endpoints(options_));
+  auto held = hold_endpoints(served->listening_endpoints(options_));
   if (!held) return Error{held.error()};
   held_endpoints_ = std::move(*held);
   const bool shares_addresses = std::any_of(
@@ -126,6 +129,8 @@ Status App::run() {
   std::fflush(stdout);
   loop();
   admin_.reset();
+  engine_->log_end_of_all(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
+  listeners_.reset();
   if (!failure_.empty()) return Error{failure_};
   spdlog::info("stopped with {} sessions", engine_->server().allocation_count());
   return Unit{};
@@ -151,10 +156,13 @@ void App::watch() {
   signals_.add(SIGTERM, ignored);
   signals_.add(SIGINT, ignored);
   signals_.async_wait([this](error_code error, int) { stopping_ |= !error; });
+  hangups_.add(SIGHUP, ignored);
+  watch_hangups();
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGHUP);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
   // Asio closes what it is given: it gets duplicates.
   wake_control_.assign(fcntl(attachment_.wake_control(), F_DUPFD_CLOEXEC, 0));
@@ -164,6 +172,15 @@ void App::watch() {
   watch_network();
   watch_dataplane();
   schedule_tick();
+}
+
+// As logrotate does it: the file has another name by now, and a new one is wanted.
+void App::watch_hangups() {
+  hangups_.async_wait([this](error_code error, int) {
+    if (error) return;
+    reopen_log();
+    watch_hangups();
+  });
 }
 
 void App::watch_wake_ups() {
@@ -205,6 +222,7 @@ void App::schedule_tick() {
 void App::tick() {
   const Time now = monotonic_now();
   engine_->tick(now);
+  listeners_->tick(now);
   statistics_.tick(now);
   if (options_.udp_recvmmsg_log) statistics_.log_io(now);
   if (network_.probes_refused() && !std::exchange(probes_warned_, true)) {
@@ -232,6 +250,7 @@ void App::loop() {
   while (!stopping_) {
     io_.poll();
     if (stopping_ || engine_->pass(monotonic_now())) continue;
+    flush_log();
     schedule_wake(engine_->next_wake(monotonic_now()));
     asleep.store(1, std::memory_order_relaxed);
     // The counterpart of the producers' fence: see RegionHeader.

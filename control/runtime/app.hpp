@@ -14,8 +14,10 @@
 #include "control/admin/admin_server.hpp"
 #include "control/auth/user_directory.hpp"
 #include "control/crypto/openssl_crypto.hpp"
+#include "control/listeners/listeners.hpp"
 #include "control/options.hpp"
 #include "control/runtime/engine.hpp"
+#include "control/runtime/port_holder.hpp"
 #include "control/runtime/statistics.hpp"
 #include "control/runtime/unique_fd.hpp"
 
@@ -38,6 +40,7 @@ private:
   Status make_engine(ServedAddresses served);
   Status announce();
   void watch();
+  void watch_hangups();
   void watch_wake_ups();
   void watch_network();
   void watch_dataplane();
@@ -51,13 +54,14 @@ private:
   OpensslCrypto crypto_;
   Attachment attachment_;
   KernelNetwork network_;
-  std::vector<UniqueFd> held_endpoints_;
+  std::vector<HeldEndpoint> held_endpoints_;
   std::optional<Engine> engine_;
   Statistics statistics_;
   Time started_{};
 
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_{io_};
+  boost::asio::signal_set hangups_{io_};
   boost::asio::posix::stream_descriptor wake_control_{io_};
   boost::asio::posix::stream_descriptor netlink_{io_};
   boost::asio::posix::stream_descriptor dataplane_{io_};
@@ -65,6 +69,7 @@ private:
   boost::asio::steady_timer wake_timer_{io_};
   Time wake_at_ = kNever;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<Listeners> listeners_;
   std::uint64_t wake_value_ = 0;  // read from the eventfd
   bool stopping_ = false;
   bool probes_warned_ = false;

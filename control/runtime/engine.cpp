@@ -3,9 +3,12 @@
 #include "control/runtime/engine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <unordered_set>
 
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
+#include "control/runtime/clock.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -28,12 +31,10 @@ turn::Config server_config(const ControlOptions& options, const shm::Capacity& c
   return config;
 }
 
-std::vector<wire::ServerEndpoint> listeners(const ControlOptions& options, const ServedAddresses& served) {
-  std::vector<wire::ServerEndpoint> endpoints;
-  for (const wire::IpAddress& address : served.listening) {
-    endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
-  }
-  return endpoints;
+std::uint64_t log_seed(Crypto& crypto) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  crypto.random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
 }
 
 }  // namespace
@@ -47,10 +48,13 @@ Engine::Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& use
       ports_(attachment.ports()),
       next_hops_(network),
       queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
-      writer_(attachment.region().capacity(), queues_, next_hops_),
-      reader_(attachment.region(), listeners(options, served_), static_cast<std::uint16_t>(ports_.size())),
+      clients_(attachment.workers()),
+      writer_(attachment.region().capacity(), queues_, next_hops_, clients_),
+      reader_(attachment.region(), served_.listening_endpoints(options),
+              static_cast<std::uint16_t>(ports_.size())),
       users_(users),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, users),
+      session_log_(attachment.region(), log_seed(crypto), monotonic_now),
+      server_(server_config(options, attachment.region().capacity(), served_), crypto, users, &session_log_),
       applied_(attachment.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
@@ -87,6 +91,8 @@ bool Engine::pass(Time now) {
     writer_.rebind_some(kRebindBudget);
     ++taken;
   }
+  clients_.flush();
+  queues_.signal();
   return taken != 0;
 }
 
@@ -137,14 +143,30 @@ void Engine::take_user_news(Time now) {
   if (news.policies_changed) server_.set_peer_policy(users_.policies());
   for (const turn::LookupId lookup : news.ended) {
     for (const ParkedRequest& request : parked_.take(lookup)) {
+      // Nobody may get an allocation whose connection has ended meanwhile.
+      if (request.from.transport != turn::Transport::kUdp && clients_.find(request.from) == nullptr) continue;
       on_client_message(request.from, request.worker, request.origin ? &*request.origin : nullptr,
                         request.message);
     }
   }
 }
 
+void Engine::on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+                     Bytes datagram) {
+  if (dtls_handler_) dtls_handler_({from.client, from.server, worker, path}, datagram, now_);
+}
+
+void Engine::send_datagram(const DtlsPath& path, Bytes datagram) {
+  shm::SendDatagram head;
+  head.from = path.server;
+  head.to = path.client;
+  head.path = path.link;
+  queues_.push_datagram(path.worker, head, datagram);
+}
+
 void Engine::on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) {
   if (seq > writer_.last_seq(worker)) return;
+  clients_.on_refused(worker, seq);
   effects_.clear();
   server_.on_refused(worker, seq, now_, effects_, reason);
   write_effects(nullptr);
@@ -155,6 +177,24 @@ void Engine::on_applied(WorkerIndex worker, std::uint64_t seq) {
   if (seq > writer_.last_seq(worker) || seq <= applied_[worker]) return;
   applied_[worker] = seq;
   server_.on_applied(worker, seq, now_);
+  clients_.on_applied(worker, seq);
+}
+
+// Any worker will do for a client that control serves: they are spread by their 5-tuples.
+void Engine::on_client_message(const turn::FiveTuple& from, Bytes message, Time now) {
+  const auto worker = static_cast<WorkerIndex>(turn::hash_value(from, 0) % applied_.size());
+  now_ = now;
+  on_client_message(from, worker, nullptr, message);
+}
+
+void Engine::on_client_gone(const turn::FiveTuple& client, Time now) {
+  effects_.clear();
+  server_.client_gone(client, now, effects_);
+  write_effects(nullptr);
+}
+
+void Engine::on_to_client(const turn::SlotId& allocation, Bytes message) {
+  if (!clients_.deliver(allocation, message)) ++late_messages_;
 }
 
 void Engine::on_port_changed() {
@@ -168,6 +208,12 @@ void Engine::on_port_changed() {
   }
   next_hops_.set_ports(ports_);
   writer_.begin_rebind();
+}
+
+void Engine::tick(Time now) {
+  next_hops_.tick(now);
+  writer_.write_next_hops();
+  session_log_.tick();
 }
 
 void Engine::on_network_changed(const KernelNetwork::Changes& changes) {

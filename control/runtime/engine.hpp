@@ -3,6 +3,7 @@
 // the rings, network changes into next hops. The caller supplies the time and decides when to look.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -13,13 +14,15 @@
 #include "control/dataplane_link/command_queues.hpp"
 #include "control/dataplane_link/effect_writer.hpp"
 #include "control/dataplane_link/event_reader.hpp"
+#include "control/listeners/dtls_road.hpp"
+#include "control/log/session_log.hpp"
 #include "control/netlink/kernel_network.hpp"
 #include "control/relay/next_hops.hpp"
 #include "control/runtime/addresses.hpp"
 
 namespace turnpike::control {
 
-class Engine final : public EventHandler {
+class Engine final : public EventHandler, public ClientHandler {
 public:
   // `options`, `crypto`, `users`, `attachment` and `network` must outlive the engine.
   Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users, const Attachment& attachment,
@@ -44,7 +47,21 @@ public:
   // The directory has news from its database: requests that waited for it go on.
   void take_user_news(Time now);
   void on_network_changed(const KernelNetwork::Changes& changes);
-  void tick(Time now) { next_hops_.tick(now), writer_.write_next_hops(); }  // about once a second
+  void tick(Time now);  // about once a second
+  // The engine is about to be given up: logs the end of every allocation.
+  void log_end_of_all(turn::EndReason reason) { server_.report_end_of_all(reason); }
+
+  ClientTable& clients() { return clients_; }
+  const ClientTable& clients() const { return clients_; }
+  std::uint64_t late_messages() const { return late_messages_; }
+  void on_client_message(const turn::FiveTuple& from, Bytes message, Time now) override;
+  void on_client_gone(const turn::FiveTuple& client, Time now) override;
+
+  // DTLS through the sockets of workers: what arrives goes to `handler`, and answers go back by
+  // send_datagram().
+  using DtlsHandler = std::function<void(const DtlsPath& path, Bytes datagram, Time now)>;
+  void set_dtls_handler(DtlsHandler handler) { dtls_handler_ = std::move(handler); }
+  void send_datagram(const DtlsPath& path, Bytes datagram);
 
   const turn::Server& server() const { return server_; }
   const ParkedRequests& parked() const { return parked_; }
@@ -59,9 +76,12 @@ public:
 private:
   void on_request(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
                   Bytes message) override;
+  void on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath& path,
+               Bytes datagram) override;
   void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason reason) override;
   void on_applied(WorkerIndex worker, std::uint64_t seq) override;
   void on_port_changed() override;
+  void on_to_client(const turn::SlotId& allocation, Bytes message) override;
   void write_effects(const RequestOrigin* origin);
   bool facts_outstanding() const;
 
@@ -72,13 +92,17 @@ private:
   std::vector<PortInfo> ports_;
   NextHops next_hops_;
   CommandQueues queues_;
+  ClientTable clients_;
   EffectWriter writer_;
   EventReader reader_;
   UserDirectory& users_;
+  SessionLog session_log_;
   turn::Server server_;
   ParkedRequests parked_;
   turn::Effects effects_;
+  DtlsHandler dtls_handler_;
   std::vector<std::uint64_t> applied_;
+  std::uint64_t late_messages_ = 0;  // for clients that had gone
   bool backlog_ = false;
   Time now_{};      // of the pass that is going on
   Time poll_at_{};  // next look at applied_seq and full rings

@@ -1,52 +1,43 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Binding without ever reading.
+// Binding, and what a failure means.
 #include "control/runtime/port_holder.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "common/wire/socket_address.hpp"
 
 namespace turnpike::control {
-namespace {
 
-int bind_to(int socket, const wire::Endpoint& endpoint) {
-  const std::uint16_t port = htons(endpoint.port);
-  if (endpoint.address.is_v4()) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = port;
-    std::memcpy(&address.sin_addr, endpoint.address.bytes.data(), sizeof address.sin_addr);
-    return bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option) {
+  const bool v4 = endpoint.address.is_v4();
+  UniqueFd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return UniqueFd();  // a kernel without that family has no such address either
+  const int on = 1;
+  if (!v4) setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  wire::SocketAddress address;
+  const socklen_t size = wire::to_kernel(endpoint, address);
+  if (bind(socket.get(), &address.any, size) == 0) return socket;
+  if (errno == EADDRINUSE) {
+    return Error{std::string(option) + ": another program of this machine serves UDP on " +
+                 wire::to_string(endpoint) + "; stop it (find it with: ss -lunp) or choose another --" +
+                 option};
   }
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = port;
-  std::memcpy(&address.sin6_addr, endpoint.address.bytes.data(), sizeof address.sin6_addr);
-  return bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  // EADDRNOTAVAIL: the address lives on a port that the kernel does not see. EACCES: a port below 1024
+  // without the right to bind it.
+  return UniqueFd();
 }
 
-}  // namespace
-
-Result<std::vector<UniqueFd>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints) {
-  std::vector<UniqueFd> held;
+Result<std::vector<HeldEndpoint>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints) {
+  std::vector<HeldEndpoint> held;
   for (const wire::ServerEndpoint& endpoint : endpoints) {
-    const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
-    UniqueFd socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (socket.get() < 0) continue;  // a kernel without that family has no such address either
-    const int smallest = 1;
-    setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
-    if (bind_to(socket.get(), endpoint) == 0) {
-      held.push_back(std::move(socket));
-    } else if (errno == EADDRINUSE) {
-      return Error{"listening-port: another program of this machine serves UDP on " +
-                   wire::to_string(endpoint) +
-                   "; stop it (find it with: ss -lunp) or choose another --listening-port"};
-    }
-    // EADDRNOTAVAIL: the address lives on a port that the kernel does not see. EACCES: a port below 1024
-    // without the right to bind it; only the check is lost.
+    auto socket = bind_udp(endpoint, "listening-port");
+    if (!socket) return Error{socket.error()};
+    if (socket->get() < 0) continue;
+    const int smallest = 1;  // whoever reads it asks for more
+    setsockopt(socket->get(), SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
+    held.push_back({endpoint, std::move(*socket)});
   }
   return held;
 }

@@ -12,7 +12,17 @@
 
 namespace turnpike::control {
 
-// UDP sockets that are bound and never read. Addresses that the kernel does not have are left out.
-Result<std::vector<UniqueFd>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints);
+struct HeldEndpoint {
+  wire::Endpoint endpoint;
+  UniqueFd socket;
+};
+
+// A bound, non-blocking UDP socket; none (-1) where the kernel does not have the address, or has no right to
+// the port. Fails, naming `option`, when another program has the port.
+Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option);
+
+// UDP sockets on the ports of listening-port that the dataplane serves, so that nobody else takes them; the
+// kernel brings DTLS there. Addresses that the kernel does not have are left out.
+Result<std::vector<HeldEndpoint>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints);
 
 }  // namespace turnpike::control

@@ -2,7 +2,7 @@
 // Sampling of worker counters and error records.
 #include "control/runtime/statistics.hpp"
 
-#include "control/runtime/log.hpp"
+#include "control/log/log.hpp"
 
 namespace turnpike::control {
 namespace {

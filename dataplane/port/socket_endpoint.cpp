@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "dataplane/port/socket_address.hpp"
+#include "common/wire/socket_address.hpp"
 
 namespace turnpike::dataplane {
 namespace {
@@ -48,8 +48,8 @@ int open_socket(const wire::Endpoint& local, bool listener, bool share, bool gro
   if (fd < 0) return -errno;
   if (!v4) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (share) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  SocketAddress address;
-  const socklen_t length = to_kernel(local, address);
+  wire::SocketAddress address;
+  const socklen_t length = wire::to_kernel(local, address);
   if (bind(fd, &address.any, length) != 0) {
     const int error = errno;
     close(fd);

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "dataplane/port/socket_address.hpp"
+#include "common/wire/socket_address.hpp"
 
 namespace turnpike::dataplane {
 namespace {
@@ -29,11 +29,11 @@ std::vector<wire::IpAddress> machine_addresses(wire::Family family) {
   if (getifaddrs(&list) != 0) return found;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
-    SocketAddress address{};
+    wire::SocketAddress address{};
     const bool v4 = entry->ifa_addr->sa_family == AF_INET;
     if (!v4 && entry->ifa_addr->sa_family != AF_INET6) continue;
     std::memcpy(&address, entry->ifa_addr, v4 ? sizeof address.v4 : sizeof address.v6);
-    const wire::IpAddress ip = from_kernel(address).address;
+    const wire::IpAddress ip = wire::from_kernel(address).address;
     if (ip.family != family || link_local(ip)) continue;
     if (std::find(found.begin(), found.end(), ip) == found.end()) found.push_back(ip);
   }

@@ -52,10 +52,10 @@ bool read_error(const msghdr& header, SocketError& error) noexcept {
     const auto extended = value_of<sock_extended_err>(at);
     error.info = extended.ee_info;
     if (extended.ee_origin == SO_EE_ORIGIN_ICMP || extended.ee_origin == SO_EE_ORIGIN_ICMP6) {
-      SocketAddress offender;
+      wire::SocketAddress offender;
       const auto* given = CMSG_DATA(at) + sizeof(sock_extended_err);
       std::memcpy(&offender, given, v4 ? sizeof offender.v4 : sizeof offender.v6);
-      error.offender = from_kernel(offender).address;
+      error.offender = wire::from_kernel(offender).address;
       error.type = extended.ee_type;
       error.code = extended.ee_code;
       return error.offender.family == error.from.address.family;
@@ -112,7 +112,7 @@ std::uint16_t SocketReceiver::receive(std::span<rte_mbuf*> burst) noexcept {
 
 int SocketReceiver::call(int fd, unsigned limit) noexcept {
   for (unsigned i = 0; i < limit; ++i) {
-    messages_[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
+    messages_[i].msg_hdr.msg_namelen = sizeof(wire::SocketAddress);
     messages_[i].msg_hdr.msg_controllen = slots_[i].control.size();
     messages_[i].msg_hdr.msg_flags = 0;
   }
@@ -144,7 +144,7 @@ void SocketReceiver::read(std::uint32_t socket) noexcept {
 void SocketReceiver::open_message(unsigned index) noexcept {
   const msghdr& header = messages_[index].msg_hdr;
   message_ = {};
-  message_.from = from_kernel(slots_[index].from);
+  message_.from = wire::from_kernel(slots_[index].from);
   message_.data = bytes_.get() + index * kStride;
   message_.size = messages_[index].msg_len;
   message_.segment = message_.size;
@@ -180,7 +180,7 @@ rte_mbuf* SocketReceiver::next_frame() noexcept {
 std::uint16_t SocketReceiver::read_errors(std::uint32_t socket, std::span<rte_mbuf*> burst) noexcept {
   std::uint16_t filled = 0;
   for (unsigned i = 0; i < kErrorsPerEvent && filled < burst.size() && table_[socket].fd >= 0; ++i) {
-    SocketAddress destination;
+    wire::SocketAddress destination;
     alignas(cmsghdr) std::array<char, 256> control;
     std::uint8_t ignored;
     iovec vector{&ignored, sizeof ignored};
@@ -194,7 +194,7 @@ std::uint16_t SocketReceiver::read_errors(std::uint32_t socket, std::span<rte_mb
     if (recvmsg(table_[socket].fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) break;
     SocketError error;
     error.from = table_[socket].local;
-    error.to = from_kernel(destination);
+    error.to = wire::from_kernel(destination);
     if (error.to.address.family != error.from.address.family || !read_error(header, error)) continue;
     counters_.add(Counter::k_io_rx_errors);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(mbufs_);

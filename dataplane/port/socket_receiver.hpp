@@ -10,8 +10,8 @@
 #include <memory>
 #include <span>
 
+#include "common/wire/socket_address.hpp"
 #include "dataplane/port/io_counters.hpp"
-#include "dataplane/port/socket_address.hpp"
 #include "dataplane/port/socket_endpoint.hpp"
 #include "dataplane/port/socket_frames.hpp"
 #include "dataplane/port/socket_options.hpp"
@@ -44,7 +44,7 @@ private:
 
   struct Slot {
     iovec vector;
-    SocketAddress from;
+    wire::SocketAddress from;
     alignas(cmsghdr) std::array<char, 128> control;
   };
   struct Message {

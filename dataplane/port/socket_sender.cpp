@@ -34,7 +34,7 @@ template <typename Space, typename Run>
 void fill_header(msghdr& header, Space& space, const Run& run, std::span<iovec> payload) noexcept {
   header = {};
   header.msg_name = &space.to;
-  header.msg_namelen = to_kernel(run.to, space.to);
+  header.msg_namelen = wire::to_kernel(run.to, space.to);
   header.msg_iov = payload.data();
   header.msg_iovlen = payload.size();
   header.msg_control = space.control.data();

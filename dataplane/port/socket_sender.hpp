@@ -10,8 +10,8 @@
 #include <span>
 #include <utility>
 
+#include "common/wire/socket_address.hpp"
 #include "dataplane/port/io_counters.hpp"
-#include "dataplane/port/socket_address.hpp"
 #include "dataplane/port/socket_endpoint.hpp"
 #include "dataplane/port/socket_frames.hpp"
 #include "dataplane/port/socket_options.hpp"
@@ -46,7 +46,7 @@ private:
     std::uint8_t last = 0;
   };
   struct Headers {
-    SocketAddress to;
+    wire::SocketAddress to;
     alignas(cmsghdr) std::array<char, 96> control;
   };
 

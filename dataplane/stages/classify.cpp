@@ -111,6 +111,8 @@ void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
       ++batch.count;
       return batch.client_stun.push(packet);
     case stun::FirstByte::kDtls:
+      // Kernel sockets have no host path: control gets the datagram itself.
+      if (lcore.kernel_sockets && packet.local->dtls) return punt(lcore, packet, shm::Event::kDtls);
       return to_host(lcore, packet.mbuf, DropReason::k_dtls_not_served);
     case stun::FirstByte::kDrop:
       return lcore.drop(packet.mbuf, DropReason::k_first_byte_reserved);

@@ -28,7 +28,9 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
     return request ? binding(lcore, packet, message)
                    : lcore.drop(packet.mbuf, DropReason::k_binding_indication);
   }
-  if (request && stun::is_accepted(message.method(), message_class)) return punt(lcore, packet);
+  if (request && stun::is_accepted(message.method(), message_class)) {
+    return punt(lcore, packet, shm::Event::kStunRequest);
+  }
   lcore.drop(packet.mbuf, DropReason::k_stun_method);
 }
 

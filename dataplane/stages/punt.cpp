@@ -8,7 +8,7 @@ namespace turnpike::dataplane {
 
 using shm::DropReason;
 
-void punt(Lcore& lcore, const Packet& packet) noexcept {
+void punt(Lcore& lcore, const Packet& packet, shm::Event kind) noexcept {
   if (!lcore.control_attached.load(std::memory_order_relaxed)) {
     return lcore.drop(packet.mbuf, DropReason::k_no_control);
   }
@@ -19,11 +19,11 @@ void punt(Lcore& lcore, const Packet& packet) noexcept {
   request.server = {packet.local->address, 0, packet.key.local_port};
   request.path = path_of(packet);
   const Bytes body(reinterpret_cast<const std::uint8_t*>(&request), sizeof request);
-  if (!lcore.events.push(static_cast<std::uint16_t>(shm::Event::kStunRequest), 0, body,
+  if (!lcore.events.push(static_cast<std::uint16_t>(kind), 0, body,
                          Bytes(packet.payload, packet.payload_size))) {
     return lcore.drop(packet.mbuf, DropReason::k_event_ring_full);
   }
-  lcore.count(shm::Counter::k_stun_to_control);
+  lcore.count(kind == shm::Event::kDtls ? shm::Counter::k_dtls_to_control : shm::Counter::k_stun_to_control);
   lcore.events_pushed = true;
   lcore.release(packet.mbuf);
 }

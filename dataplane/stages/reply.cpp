@@ -12,20 +12,25 @@ using shm::DropReason;
 
 constexpr std::uint16_t kRoomInFront = kMaxLinkHeader + sizeof(wire::Ipv6Header) + sizeof(wire::UdpHeader);
 
-// A fresh buffer with `payload` in it, far enough from the front for any headers; nullptr when memory is
-// exhausted or the payload does not fit one buffer.
-rte_mbuf* with_payload(Lcore& lcore, Bytes payload) noexcept {
+}  // namespace
+
+rte_mbuf* with_payload(Lcore& lcore, Bytes payload, Outgoing& out) noexcept {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(lcore.mbufs);
-  if (mbuf == nullptr || payload.size() + kRoomInFront > rte_pktmbuf_tailroom(mbuf)) {
+  if (mbuf == nullptr) {
     lcore.count_drops(DropReason::k_no_mbuf, 1);
-    if (mbuf != nullptr) lcore.release(mbuf);
     return nullptr;
   }
-  std::memcpy(rte_pktmbuf_mtod(mbuf, std::uint8_t*) + kRoomInFront, payload.data(), payload.size());
+  if (payload.size() + kRoomInFront > rte_pktmbuf_tailroom(mbuf)) {
+    lcore.drop(mbuf, DropReason::k_too_big);
+    return nullptr;
+  }
+  if (!payload.empty()) {
+    std::memcpy(rte_pktmbuf_mtod(mbuf, std::uint8_t*) + kRoomInFront, payload.data(), payload.size());
+  }
+  out.payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + kRoomInFront;
+  out.size = static_cast<std::uint16_t>(payload.size());
   return mbuf;
 }
-
-}  // namespace
 
 void send_on_path(Lcore& lcore, const shm::LinkPath& path, const wire::Endpoint& from,
                   const wire::Endpoint& to, Bytes payload) noexcept {
@@ -33,11 +38,9 @@ void send_on_path(Lcore& lcore, const shm::LinkPath& path, const wire::Endpoint&
   if (path.port >= lcore.ports.size() || !make_header(from, to, flow)) {
     return lcore.count(shm::Counter::k_commands_invalid);
   }
-  rte_mbuf* mbuf = with_payload(lcore, payload);
-  if (mbuf == nullptr) return;
   Outgoing out;
-  out.payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + kRoomInFront;
-  out.size = static_cast<std::uint16_t>(payload.size());
+  rte_mbuf* mbuf = with_payload(lcore, payload, out);
+  if (mbuf == nullptr) return;
   out.checksum = computed_checksum(flow, out);
   NextHopEntry hop;
   hop.header_size =
@@ -47,13 +50,12 @@ void send_on_path(Lcore& lcore, const shm::LinkPath& path, const wire::Endpoint&
 }
 
 void send_on_flow(Lcore& lcore, const Flow& flow, Bytes payload) noexcept {
+  if (flow.next_hop == kToControl) return give_to_client(lcore, flow.allocation, payload);
   const NextHopEntry* hop = lcore.next_hops.find(flow.next_hop);
   if (hop == nullptr) return lcore.count_drops(DropReason::k_next_hop_unresolved, 1);
-  rte_mbuf* mbuf = with_payload(lcore, payload);
-  if (mbuf == nullptr) return;
   Outgoing out;
-  out.payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + kRoomInFront;
-  out.size = static_cast<std::uint16_t>(payload.size());
+  rte_mbuf* mbuf = with_payload(lcore, payload, out);
+  if (mbuf == nullptr) return;
   out.checksum = computed_checksum(flow, out);
   emit_to(lcore, mbuf, flow, out, *hop);
 }

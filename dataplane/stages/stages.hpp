@@ -10,6 +10,8 @@
 
 namespace turnpike::dataplane {
 
+struct Outgoing;
+
 // ---- in: frames become packets of a batch
 // -------------------------------------------------------------------------- A frame with its link-layer
 // header, received on port `mbuf->port`.
@@ -23,9 +25,9 @@ void client_channel(Lcore& lcore, Batch& batch) noexcept;  // ChannelData, clien
 void client_stun(Lcore& lcore, Batch& batch) noexcept;     // STUN from clients: sorts into the four below
 void client_send(Lcore& lcore, Group& sends) noexcept;     // Send indications, client to peer
 void binding(Lcore& lcore, Packet& packet, const stun::MessageView& request) noexcept;  // answered here
-void punt(Lcore& lcore, const Packet& packet) noexcept;  // requests, to control
-void peer_data(Lcore& lcore, Batch& batch) noexcept;     // peer to client: ChannelData or Data indication
-void icmp_error(Lcore& lcore, Batch& batch) noexcept;    // ICMP errors about relayed packets, to the client
+void punt(Lcore& lcore, const Packet& packet, shm::Event kind) noexcept;  // requests, to control
+void peer_data(Lcore& lcore, Batch& batch) noexcept;   // peer to client: ChannelData or Data indication
+void icmp_error(Lcore& lcore, Batch& batch) noexcept;  // ICMP errors about relayed packets, to the client
 
 // The drop reason of a message that is none.
 shm::DropReason reason_of(stun::ParseError error) noexcept;
@@ -48,6 +50,14 @@ WorkerIndex owner_of_client(const Packet& packet, WorkerIndex workers) noexcept;
 std::uint32_t take_over(Lcore& lcore) noexcept;
 // A datagram that control built: a response to a client.
 void inject(Lcore& lcore, const shm::SendDatagram& request, Bytes payload) noexcept;
+
+// A fresh buffer with `payload` in it, far enough from the front for any headers; nullptr (counted) when
+// memory is exhausted or the payload does not fit one buffer. Sets `out` to it.
+rte_mbuf* with_payload(Lcore& lcore, Bytes payload, Outgoing& out) noexcept;
+
+// Clients that control serves: their media to a peer, and a finished message for one of them.
+void send_to_peer(Lcore& lcore, const shm::SendToPeer& request, Bytes payload) noexcept;
+void give_to_client(Lcore& lcore, std::uint32_t allocation, Bytes message) noexcept;
 
 // A datagram of our own to the client of an allocation; on the way that a request came; an answer to
 // `packet`, which it takes.

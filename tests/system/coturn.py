@@ -27,7 +27,7 @@ def echo_peer(lab, host):
         process.wait()
 
 
-def call(lab, *options, server=Lab.LISTEN, peer=Lab.PEER, messages=50, timeout=60):
+def call(lab, *options, server=Lab.LISTEN, peer=Lab.PEER, messages=50, timeout=90):
     """Runs turnutils_uclient to its end; gives (sent, received, lost)."""
     report = lab.run("client", "turnutils_uclient", "-u", "alice", "-w", "secret", "-r", PORT, "-e", peer,
                      "-n", messages, "-l", 170, *options, server, timeout=timeout)

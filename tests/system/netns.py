@@ -100,6 +100,16 @@ class Lab:
         sock.settimeout(timeout)
         return sock
 
+    def tcp(self, role, host, server, timeout=5.0):
+        """A TCP connection from an address of a namespace."""
+        with inside(self.namespace(role)):
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind((host, 0))
+        sock.connect(server)
+        return sock
+
     def udp_counters(self, role="relay"):
         """The kernel's UDP counters of a namespace, IPv4 and IPv6."""
         text = self.run(role, "cat", "/proc/net/snmp", "/proc/net/snmp6")

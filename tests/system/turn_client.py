@@ -3,6 +3,7 @@
 
 import collections
 import select
+import ssl
 import struct
 import time
 
@@ -19,6 +20,48 @@ class TurnError(Exception):
         super().__init__(f"error {response.error} to method {response.method}")
         self.code = response.error
         self.response = response
+
+
+class Messages:
+    """A TCP or TLS connection in the place of a UDP socket: whole messages, framed as RFC 8656 section 12.5 says."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.bytes = b""
+
+    def sendto(self, raw, _server):
+        self.connection.sendall(raw + bytes(-len(raw) % 4))
+
+    def receive(self, timeout):
+        """The next message; None when there is none in time; an empty one when the server has closed."""
+        deadline = time.monotonic() + timeout
+        while (message := self._take()) is None:
+            self.connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                more = self.connection.recv(65536)
+            except (TimeoutError, ssl.SSLWantReadError):
+                return None
+            except ConnectionError:
+                return b""
+            if not more:
+                return b""
+            self.bytes += more
+        return message
+
+    def _take(self):
+        if len(self.bytes) < 4:
+            return None
+        length = int.from_bytes(self.bytes[2:4], "big")
+        channel = self.bytes[0] >= 0x40
+        size = length + (4 if channel else 20)
+        padded = size + -size % 4
+        if len(self.bytes) < padded:
+            return None
+        message, self.bytes = self.bytes[:size], self.bytes[padded:]
+        return message
+
+    def close(self):
+        self.connection.close()
 
 
 class TurnClient:
@@ -62,6 +105,8 @@ class TurnClient:
 
     def _datagram(self, deadline):
         remaining = deadline - time.monotonic()
+        if isinstance(self.socket, Messages):
+            return self.socket.receive(max(remaining, 0))
         readable, _, _ = select.select([self.socket], [], [], max(remaining, 0))
         return self.socket.recv(65535) if readable else None
 

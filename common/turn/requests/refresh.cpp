@@ -48,7 +48,7 @@ void serve_deletion(Service& service, Request& request, Allocation& allocation, 
   if (wish.has_family) {
     service.sessions.remove_family(allocation, wish.families.front(), request.step.effects);
   } else {
-    service.sessions.remove(allocation, request.step.effects);
+    service.sessions.remove(allocation, request.step.effects, EndReason::kDeleted);
   }
   if (service.sessions.find(allocation.id) == nullptr) ++service.counters.allocations_deleted;
   const Time now = request.step.now;

@@ -79,14 +79,35 @@ TEST_F(CommandQueuesTest, answers_are_dropped_rather_than_queued_without_end) {
 TEST_F(CommandQueuesTest, main_lcore_is_woken_once_and_only_when_it_sleeps) {
   const WorkerIndex main = queues.main();
   push(1, main);
+  queues.signal();
   EXPECT_EQ(wakes(), 0u) << "it is awake";
   region->header().main_asleep = 1;
   push(2, 0);
+  queues.signal();
   EXPECT_EQ(wakes(), 0u) << "not its ring";
   push(3, main);
   push(4, main);
+  EXPECT_EQ(wakes(), 0u) << "not before the end of the pass";
+  queues.signal();
+  queues.signal();
   EXPECT_EQ(wakes(), 1u);
   EXPECT_EQ(region->header().main_asleep, 0u);
+}
+
+TEST_F(CommandQueuesTest, a_sleeping_worker_is_woken_once_for_all_that_it_was_given) {
+  region->worker(0).asleep = 1;
+  for (int i = 0; i < 50; ++i) push(static_cast<std::uint64_t>(i));
+  queues.signal();
+  EXPECT_EQ(wakes(), 1u);
+}
+
+TEST_F(CommandQueuesTest, media_is_dropped_when_the_ring_is_full) {
+  const std::vector<std::uint8_t> payload(1200);
+  std::size_t pushed = 0;
+  while (queues.push_media(0, {}, payload)) ++pushed;
+  EXPECT_EQ(pushed, 1024u / shm::cells_needed(sizeof(shm::SendToPeer) + 1200));
+  EXPECT_EQ(queues.dropped_media(), 1u);
+  EXPECT_EQ(queues.backlog(0), 0u);
 }
 
 TEST_F(CommandQueuesTest, a_lying_consumer_only_makes_the_ring_look_full) {

@@ -51,7 +51,8 @@ protected:
   test::FakeNetwork network;
   NextHops hops{network};
   CommandQueues queues{*region, -1, -1};
-  EffectWriter writer{region->capacity(), queues, hops};
+  ClientTable clients{2};
+  EffectWriter writer{region->capacity(), queues, hops, clients};
   RequestOrigin origin;
   turn::SlotId id{1, 3, 7};
   wire::Endpoint relay{ip("10.0.2.1"), 0, 50000};
@@ -206,6 +207,30 @@ TEST_F(EffectWriterTest, slots_outside_the_region_are_not_written) {
         nullptr);
   EXPECT_TRUE(take(1).empty());
   EXPECT_EQ(writer.counters().outside_tables, 3u);
+}
+
+// Its fact needs no way to the client, its answers stay here, its media goes to the worker.
+TEST_F(EffectWriterTest, a_client_that_control_serves) {
+  turn::Effects effects;
+  turn::InstallAllocation install = allocation(1);
+  install.five_tuple.transport = turn::Transport::kTls;
+  effects.push(install);
+  const std::uint8_t bytes[] = {1, 2, 3};
+  effects.push(turn::SendReply{install.five_tuple, 1, 1, 1, effects.append(bytes)});
+  effects.push(turn::RelayToPeer{id, wire::RelayEndpoint(relay),
+                                 wire::PeerEndpoint({ip("203.0.114.9"), 0, 7000}), 0x4001, true,
+                                 effects.append(bytes)});
+  writer.write(effects, nullptr);
+  const auto commands = take(1);
+  ASSERT_EQ(kinds(commands), (std::vector{Command::kInstallAllocation, Command::kSendToPeer}));
+  EXPECT_EQ(commands[0].as<shm::AllocationFact>().client_next_hop, shm::kServedByControl);
+  const auto media = commands[1].as<shm::SendToPeer>();
+  EXPECT_EQ(media.allocation.index, id.index);
+  EXPECT_EQ(media.peer.port, 7000);
+  EXPECT_EQ(media.channel, 0x4001);
+  EXPECT_EQ(media.dont_fragment, 1);
+  rebind();
+  EXPECT_TRUE(take(1).empty());
 }
 
 }  // namespace

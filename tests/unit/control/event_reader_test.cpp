@@ -19,6 +19,11 @@ public:
     last_from = from;
     last_path = path;
   }
+  void on_dtls(WorkerIndex worker, const turn::FiveTuple& from, const shm::LinkPath&,
+               Bytes datagram) override {
+    log.push_back("dtls " + std::to_string(worker) + " " + wire::to_string(from.client) + " size " +
+                  std::to_string(datagram.size()));
+  }
   void on_refused(WorkerIndex worker, std::uint64_t seq, turn::RefusalReason) override {
     log.push_back("refused " + std::to_string(worker) + " " + std::to_string(seq));
   }
@@ -26,6 +31,10 @@ public:
     log.push_back("applied " + std::to_string(worker) + " " + std::to_string(seq));
   }
   void on_port_changed() override { log.push_back("port"); }
+  void on_to_client(const turn::SlotId& allocation, Bytes message) override {
+    log.push_back("client " + std::to_string(allocation.worker) + " " + std::to_string(allocation.index) +
+                  " " + std::to_string(allocation.generation) + " " + std::to_string(message.size()));
+  }
 
   std::vector<std::string> log;
   turn::FiveTuple last_from;
@@ -69,6 +78,34 @@ TEST_F(EventReaderTest, request_in_canonical_form) {
   EXPECT_EQ(recorder.log, std::vector<std::string>{"request 1 192.0.2.7:4000 size 0"});
   EXPECT_EQ(recorder.last_from.client, wire::ClientEndpoint({ip("192.0.2.7"), 0, 4000}));
   EXPECT_EQ(recorder.last_path.vlan, 5);
+}
+
+TEST_F(EventReaderTest, dtls_datagrams_are_no_requests) {
+  push(shm::Event::kDtls, request, 0, 1);
+  poll();
+  EXPECT_EQ(recorder.log, std::vector<std::string>{"dtls 1 192.0.2.7:4000 size 0"});
+  EXPECT_EQ(reader.counters().requests, 0u);
+}
+
+TEST_F(EventReaderTest, messages_for_clients_of_control) {
+  struct {
+    shm::ToClient head{{15, 7}};
+    std::uint8_t message[4] = {};
+  } body;
+  push(shm::Event::kToClient, body, 0, 1);
+  poll();
+  EXPECT_EQ(recorder.log, std::vector<std::string>{"client 1 15 7 4"});
+  recorder.log.clear();
+  push(shm::Event::kToClient, body.head);
+  expect_invalid("no message");
+  push(shm::Event::kToClient, body, 0, kWorkers);
+  expect_invalid("from the main lcore");
+  body.head.allocation.index = region->capacity().allocations;
+  push(shm::Event::kToClient, body);
+  expect_invalid("slot outside the table");
+  body.head.allocation = {1, 0};
+  push(shm::Event::kToClient, body);
+  expect_invalid("generation zero");
 }
 
 TEST_F(EventReaderTest, impossible_requests_are_counted_and_skipped) {

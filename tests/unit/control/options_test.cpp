@@ -117,7 +117,7 @@ TEST(Options, unknown_ones_are_refused) {
 
 TEST(Options, those_of_coturn_say_what_to_use_instead) {
   EXPECT_TRUE(contains(error_of({"--relay-threads", "4"}), "use --workers"));
-  EXPECT_TRUE(contains(error_of({"--cert=x.pem"}), "coturn"));
+  EXPECT_TRUE(contains(error_of({"--dh-file=x.pem"}), "coturn"));
   const File file("listening-port=3478\nno-cli\n");
   EXPECT_TRUE(contains(error_of({"-c", file.path()}), ":2: no-cli: an option of coturn"));
 }

@@ -43,7 +43,7 @@ protected:
 
   // The configuration is read when the server is first needed.
   Server& server() {
-    if (!server_) server_ = std::make_unique<Server>(config, crypto, users);
+    if (!server_) server_ = std::make_unique<Server>(config, crypto, users, observer);
     return *server_;
   }
 
@@ -179,6 +179,7 @@ protected:
   test::TestCrypto crypto;
   test::TestUsers users;
   Config config;
+  SessionObserver* observer = nullptr;
   Effects effects;
   std::vector<Effect> all_effects;
   Time now = seconds(1'000'000);

@@ -9,7 +9,7 @@
 
 #include "common/wire/endpoint.hpp"
 
-namespace turnpike::dataplane {
+namespace turnpike::wire {
 
 union SocketAddress {
   sockaddr any;
@@ -18,7 +18,7 @@ union SocketAddress {
 };
 
 // Returns the length that the kernel wants with it.
-inline socklen_t to_kernel(const wire::Endpoint& endpoint, SocketAddress& out) noexcept {
+inline socklen_t to_kernel(const Endpoint& endpoint, SocketAddress& out) noexcept {
   if (endpoint.address.is_v4()) {
     out.v4 = {};
     out.v4.sin_family = AF_INET;
@@ -34,16 +34,16 @@ inline socklen_t to_kernel(const wire::Endpoint& endpoint, SocketAddress& out) n
 }
 
 // Family kNone for anything but IPv4 and IPv6.
-inline wire::Endpoint from_kernel(const SocketAddress& address) noexcept {
-  wire::Endpoint endpoint;
+inline Endpoint from_kernel(const SocketAddress& address) noexcept {
+  Endpoint endpoint;
   if (address.any.sa_family == AF_INET) {
-    endpoint.address = wire::IpAddress::v4_bytes(reinterpret_cast<const std::uint8_t*>(&address.v4.sin_addr));
+    endpoint.address = IpAddress::v4_bytes(reinterpret_cast<const std::uint8_t*>(&address.v4.sin_addr));
     endpoint.port = ntohs(address.v4.sin_port);
   } else if (address.any.sa_family == AF_INET6) {
-    endpoint.address = wire::IpAddress::v6_bytes(address.v6.sin6_addr.s6_addr);
+    endpoint.address = IpAddress::v6_bytes(address.v6.sin6_addr.s6_addr);
     endpoint.port = ntohs(address.v6.sin6_port);
   }
   return endpoint;
 }
 
-}  // namespace turnpike::dataplane
+}  // namespace turnpike::wire

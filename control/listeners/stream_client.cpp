@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading, writing and the end of a connection.
+#include "control/listeners/stream_client.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+
+#include "common/stun/channel_data.hpp"
+#include "control/listeners/proxy_protocol.hpp"
+#include "control/runtime/clock.hpp"
+
+namespace turnpike::control {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+using Status = ByteStream::Status;
+
+constexpr std::uint8_t kTlsHandshake = 22;  // the first byte of a TLS client; no STUN or ChannelData has it
+constexpr int kReadsAtOnce = 4;             // then the others have their turn
+constexpr std::size_t kRecord = 16384;      // the most that one TLS record takes
+// Of a client without allocation: more than any request needs, less than what HTTP looks like.
+constexpr std::size_t kMaxFirstMessage = 4096;
+
+}  // namespace
+
+StreamClient::StreamClient(StreamSet& set, tcp::socket socket, const wire::Endpoint& source,
+                           const wire::Endpoint& local, bool behind_proxy, Time now)
+    : Client(turn::Transport::kTcp),
+      set_(set),
+      socket_(std::move(socket)),
+      source_(source.address),
+      stream_(socket_.native_handle()),
+      framer_(kMaxFirstMessage),
+      deadline_(now + StreamSet::kHandshakeTime),
+      phase_(behind_proxy ? Phase::kProxyHeader : Phase::kFirstByte) {
+  tuple_.client = wire::ClientEndpoint(source);
+  tuple_.server = wire::ServerEndpoint(local);
+}
+
+StreamClient::~StreamClient() = default;
+
+bool StreamClient::has_room(std::size_t size) const { return queued() + size <= StreamSet::kMaxQueuedMedia; }
+
+void StreamClient::queue(Bytes message) {
+  out_.insert(out_.end(), message.begin(), message.end());
+  out_.resize(out_.size() + stun::padded_size(message.size()) - message.size());  // RFC 8656 section 12.5
+}
+
+void StreamClient::wait_readable() {
+  if (reading_ || phase_ == Phase::kClosed) return;
+  reading_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+    self->reading_ = false;
+    if (!error && self->phase_ != Phase::kClosed) self->on_readable();
+  });
+}
+
+void StreamClient::wait_writable() {
+  if (writing_ || phase_ == Phase::kClosed) return;
+  writing_ = true;
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+    self->writing_ = false;
+    if (error || self->phase_ == Phase::kClosed) return;
+    if (self->phase_ == Phase::kHandshake) return self->on_readable();
+    const bool was_full = self->queued() > StreamSet::kMaxQueued;
+    self->flush();
+    if (was_full && self->queued() <= StreamSet::kMaxQueued) self->on_readable();
+  });
+}
+
+void StreamClient::on_readable() {
+  if (phase_ != Phase::kOpen && !open()) return;
+  read_messages();
+}
+
+bool StreamClient::open() {
+  if (phase_ == Phase::kProxyHeader && !read_proxy_header()) return false;
+  if (phase_ == Phase::kFirstByte && !detect()) return false;
+  if (phase_ == Phase::kHandshake && !shake_hands()) return false;
+  return phase_ == Phase::kOpen;
+}
+
+// Looks without taking, so that the bytes behind the header stay for whoever reads them, TLS or us.
+bool StreamClient::read_proxy_header() {
+  std::array<std::uint8_t, kMaxProxyHeader> bytes;
+  const int fd = socket_.native_handle();
+  const ssize_t size = recv(fd, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (size == 0) return end(CloseReason::kByClient);
+  const auto known = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
+  const ProxyHeader header = parse_proxy_header(Bytes(bytes).first(known));
+  if (header.status == ProxyStatus::kInvalid) return end(CloseReason::kProxy);
+  // The bytes that were looked at still count as readable: wake only for more than these.
+  const int wanted = header.status == ProxyStatus::kDone ? 1 : static_cast<int>(known) + 1;
+  setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+  if (header.status == ProxyStatus::kNeedMore) {
+    wait_readable();
+    return false;
+  }
+  recv(fd, bytes.data(), header.size, MSG_DONTWAIT);
+  if (header.source) tuple_.client = wire::ClientEndpoint(*header.source);
+  if (header.destination) tuple_.server = wire::ServerEndpoint(*header.destination);
+  phase_ = Phase::kFirstByte;
+  return true;
+}
+
+// Plain or TLS: the first byte tells (RFC 7983).
+bool StreamClient::detect() {
+  std::uint8_t first = 0;
+  const ssize_t size = recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (size == 0) return end(CloseReason::kByClient);
+  if (size < 0) {
+    wait_readable();
+    return false;
+  }
+  if (first != kTlsHandshake) return become_open();
+  const TlsContext* tls = set_.tls();
+  if (tls == nullptr) return end(CloseReason::kTlsNotServed);
+  if (!stream_.start_tls(tls->get())) return end(CloseReason::kTlsFailed);
+  tuple_.transport = turn::Transport::kTls;
+  phase_ = Phase::kHandshake;
+  return true;
+}
+
+bool StreamClient::shake_hands() {
+  const Status status = stream_.handshake().status;
+  if (status == Status::kDone) {
+    ++set_.counters().tls_accepted;
+    return become_open();
+  }
+  if (status == Status::kClosed) return end(CloseReason::kByClient);
+  if (status == Status::kFailed) return end(CloseReason::kTlsFailed);
+  status == Status::kWantRead ? wait_readable() : wait_writable();
+  return false;
+}
+
+bool StreamClient::become_open() {
+  if (!set_.table().add(*this)) return end(CloseReason::kTwice);
+  phase_ = Phase::kOpen;
+  deadline_ = monotonic_now() + StreamSet::kIdleTime;
+  return true;
+}
+
+void StreamClient::read_messages() {
+  for (int i = 0; i < kReadsAtOnce && queued() <= StreamSet::kMaxQueued; ++i) {
+    const ByteStream::Outcome read = stream_.read(set_.buffer());
+    if (read.status == Status::kClosed) return close(CloseReason::kByClient);
+    if (read.status == Status::kFailed) return close(CloseReason::kStream);
+    if (read.status == Status::kWantWrite) return wait_writable();
+    if (read.status == Status::kWantRead) return wait_readable();
+    if (!take(Bytes(set_.buffer()).first(read.size))) return close(CloseReason::kStream);
+  }
+  // A full queue is read on when it has drained; otherwise there may be more, for TLS without a sign from the
+  // kernel.
+  if (queued() > StreamSet::kMaxQueued) return wait_writable();
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->phase_ == Phase::kOpen && !self->reading_) self->on_readable();
+  });
+}
+
+// False: the stream is out of step.
+bool StreamClient::take(Bytes bytes) {
+  const Time now = monotonic_now();
+  Bytes message;
+  while (true) {
+    switch (framer_.next(bytes, message)) {
+      case stun::FrameStatus::kMessage:
+        set_.handler().on_client_message(tuple_, message, now);
+        if (has_allocation()) framer_.set_limit(stun::StreamFramer::kLargestMessage);
+        break;
+      case stun::FrameStatus::kNeedMore:
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+void StreamClient::flush() {
+  while (phase_ == Phase::kOpen && queued() != 0) {
+    const Bytes rest = Bytes(out_).subspan(out_at_);
+    const ByteStream::Outcome written =
+        stream_.write(stream_.is_tls() ? rest.first(std::min(rest.size(), kRecord)) : rest);
+    if (written.status == Status::kWantWrite || written.status == Status::kWantRead) return wait_writable();
+    if (written.status != Status::kDone) return close(CloseReason::kByClient);
+    out_at_ += written.size;
+  }
+  out_.clear();
+  out_at_ = 0;
+}
+
+void StreamClient::tick(Time now) {
+  if (phase_ == Phase::kOpen) {
+    if (has_allocation()) deadline_ = now + StreamSet::kIdleTime;
+    if (now >= deadline_) close(CloseReason::kIdle);
+  } else if (now >= deadline_) {
+    close(CloseReason::kUnfinished);
+  }
+}
+
+bool StreamClient::end(CloseReason reason) {
+  close(reason);
+  return false;
+}
+
+void StreamClient::close(CloseReason reason) {
+  if (phase_ == Phase::kClosed) return;
+  const bool was_open = std::exchange(phase_, Phase::kClosed) == Phase::kOpen;
+  stream_.finish();
+  error_code ignored;
+  socket_.close(ignored);
+  set_.remove(*this, reason, was_open);
+}
+
+}  // namespace turnpike::control

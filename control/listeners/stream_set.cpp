@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Limits, sweeping, counting.
+#include "control/listeners/stream_set.hpp"
+
+#include "control/listeners/stream_client.hpp"
+#include "control/runtime/clock.hpp"
+
+namespace turnpike::control {
+namespace {
+
+constexpr std::size_t kReadSize = 64 << 10;
+
+std::uint64_t& counter_of(ClientCounters& counters, CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kStream:
+      return counters.closed_stream;
+    case CloseReason::kProxy:
+      return counters.closed_proxy;
+    case CloseReason::kTlsFailed:
+      return counters.tls_failed;
+    case CloseReason::kTlsNotServed:
+      return counters.tls_not_served;
+    case CloseReason::kUnfinished:
+      return counters.closed_unfinished;
+    case CloseReason::kIdle:
+      return counters.closed_idle;
+    case CloseReason::kTwice:
+      return counters.closed_twice;
+    case CloseReason::kByClient:
+    case CloseReason::kStopping:
+      break;
+  }
+  return counters.closed_by_client;
+}
+
+}  // namespace
+
+StreamSet::StreamSet(ClientTable& table, ClientHandler& handler, const StreamLimits& limits)
+    : table_(table), handler_(handler), limits_(limits), buffer_(kReadSize) {}
+
+StreamSet::~StreamSet() { close_all(); }
+
+bool StreamSet::admit(const wire::IpAddress& source) {
+  if (clients_.size() >= limits_.connections) {
+    ++counters_.refused_total;
+    return false;
+  }
+  const auto known = by_source_.find(source);
+  if (limits_.connections_per_ip != 0 && known != by_source_.end() &&
+      known->second >= limits_.connections_per_ip) {
+    ++counters_.refused_source;
+    return false;
+  }
+  return true;
+}
+
+void StreamSet::add(std::shared_ptr<StreamClient> client) {
+  ++counters_.tcp_accepted;
+  ++by_source_[client->source()];
+  StreamClient& added = *client;
+  clients_.insert(std::move(client));
+  added.start();
+}
+
+void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) {
+  ++counter_of(counters_, reason);
+  counters_.media_dropped += client.dropped_media();
+  if (const auto source = by_source_.find(client.source()); --source->second == 0) by_source_.erase(source);
+  const auto kept = client.shared_from_this();  // until the caller is done with it
+  clients_.erase(kept);
+  if (!was_open) return;
+  table_.remove(client);
+  if (reason == CloseReason::kStopping) return;  // the server goes with all its allocations
+  handler_.on_client_gone(client.tuple(), monotonic_now());
+}
+
+void StreamSet::tick(Time now) {
+  const std::vector<std::shared_ptr<StreamClient>> all(clients_.begin(), clients_.end());
+  for (const auto& client : all) client->tick(now);
+}
+
+void StreamSet::close_all() {
+  const std::vector<std::shared_ptr<StreamClient>> all(clients_.begin(), clients_.end());
+  for (const auto& client : all) client->close(CloseReason::kStopping);
+}
+
+}  // namespace turnpike::control

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All TCP and TLS clients: who is let in, what they share, and their end.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "common/base/time.hpp"
+#include "control/listeners/client_counters.hpp"
+#include "control/listeners/client_table.hpp"
+#include "control/tls/tls_context.hpp"
+
+namespace turnpike::control {
+
+class StreamClient;
+
+enum class CloseReason : std::uint8_t {
+  kByClient,
+  kStream,
+  kProxy,
+  kTlsFailed,
+  kTlsNotServed,
+  kUnfinished,
+  kIdle,
+  kTwice,
+  kStopping,
+};
+
+struct StreamLimits {
+  std::uint32_t connections = 0;         // in total
+  std::uint32_t connections_per_ip = 0;  // from one address; 0: as many as in total
+};
+
+class StreamSet {
+public:
+  static constexpr seconds kHandshakeTime{10};  // from accept to the first message that may come
+  static constexpr seconds kIdleTime{60};       // without allocation
+  // What waits for one slow reader. Media above the first is dropped, above the second nothing more is read.
+  static constexpr std::size_t kMaxQueuedMedia = 128 << 10;
+  static constexpr std::size_t kMaxQueued = 192 << 10;
+  static constexpr int kSocketBuffer = 256 << 10;  // asked of the kernel, each way
+
+  StreamSet(ClientTable& table, ClientHandler& handler, const StreamLimits& limits);
+  ~StreamSet();
+
+  // A connection from `source`: false, counted, when there are too many.
+  bool admit(const wire::IpAddress& source);
+  void add(std::shared_ptr<StreamClient> client);
+  // Called once by every client that was added.
+  void remove(StreamClient& client, CloseReason reason, bool was_open);
+  void tick(Time now);
+  void close_all();
+
+  // Null: TLS is not served. What is open keeps what it has.
+  void set_tls(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
+  const TlsContext* tls() const { return tls_.get(); }
+
+  ClientTable& table() { return table_; }
+  ClientHandler& handler() { return handler_; }
+  ClientCounters& counters() { return counters_; }
+  const ClientCounters& counters() const { return counters_; }
+  std::size_t size() const { return clients_.size(); }
+  // Scratch for one read; nothing of it outlives the call that filled it.
+  MutableBytes buffer() { return buffer_; }
+
+private:
+  ClientTable& table_;
+  ClientHandler& handler_;
+  StreamLimits limits_;
+  ClientCounters counters_;
+  std::shared_ptr<TlsContext> tls_;
+  std::unordered_set<std::shared_ptr<StreamClient>> clients_;
+  std::unordered_map<wire::IpAddress, std::uint32_t> by_source_;
+  std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace turnpike::control
