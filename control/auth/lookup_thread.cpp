@@ -115,10 +115,23 @@ bool LookupThread::reconnect() {
   return true;
 }
 
+void LookupThread::serve_waiting() {
+  std::deque<UserLookup> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) waiting.swap(queue_);
+  }
+  for (UserLookup& lookup : waiting) serve(std::move(lookup));
+}
+
 bool LookupThread::refresh() {
-  auto snapshot = store_->read_snapshot();
+  // Nobody waits for the end of a long snapshot.
+  const auto between = [this] {
+    if (up_) serve_waiting();
+  };
+  auto snapshot = store_->read_snapshot(between);
   if (!snapshot && up_ && store_->open().outcome == StoreOpening::Outcome::kReady) {
-    snapshot = store_->read_snapshot();
+    snapshot = store_->read_snapshot(between);
   }
   if (!snapshot) {
     on_failure(snapshot.error());

@@ -64,6 +64,8 @@ private:
   Result<std::optional<std::string>> find(const UserLookup& lookup);
   bool reconnect();
   bool refresh();
+  // Looks up everybody who waits now.
+  void serve_waiting();
   void on_failure(const std::string& text);
   void deliver(const std::function<void(Delivery&)>& add);
 

@@ -167,7 +167,8 @@ Result<std::optional<std::string>> RedisStore::find_key(const std::string& realm
 }
 
 Status RedisStore::scan(const std::string& pattern,
-                        const std::function<Status(const std::string& key)>& visit) {
+                        const std::function<Status(const std::string& key)>& visit,
+                        const std::function<void()>& between) {
   std::string cursor = "0";
   do {
     auto reply = command({"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"});
@@ -180,6 +181,7 @@ Status RedisStore::scan(const std::string& pattern,
     for (std::size_t i = 0; i < keys.elements; ++i) {
       if (auto done = visit(text_of(*keys.element[i])); !done) return done;
     }
+    between();
   } while (cursor != "0");
   return Unit{};
 }
@@ -209,16 +211,20 @@ Status RedisStore::read_realm_key(const std::string& key, StoreSnapshot& snapsho
   return Unit{};
 }
 
-Result<StoreSnapshot> RedisStore::read_snapshot() {
+Result<StoreSnapshot> RedisStore::read_snapshot(const std::function<void()>& between) {
   StoreSnapshot snapshot;
-  auto done = scan(escaped_pattern(kOriginPrefix) + "*", [&](const std::string& key) -> Status {
-    auto realm = command({"GET", key});
-    if (!realm) return Error{realm.error()};
-    snapshot.origins.push_back({key.substr(kOriginPrefix.size()), text_of(**realm)});
-    return Unit{};
-  });
+  auto done = scan(
+      escaped_pattern(kOriginPrefix) + "*",
+      [&](const std::string& key) -> Status {
+        auto realm = command({"GET", key});
+        if (!realm) return Error{realm.error()};
+        snapshot.origins.push_back({key.substr(kOriginPrefix.size()), text_of(**realm)});
+        return Unit{};
+      },
+      between);
   if (!done) return Error{done.error()};
-  done = scan(kRealmPattern, [&](const std::string& key) { return read_realm_key(key, snapshot); });
+  done = scan(
+      kRealmPattern, [&](const std::string& key) { return read_realm_key(key, snapshot); }, between);
   if (!done) return Error{done.error()};
   for (auto* rows : {&snapshot.secrets, &snapshot.allowed_peers, &snapshot.denied_peers}) sort_rows(*rows);
   return snapshot;

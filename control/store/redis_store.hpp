@@ -34,7 +34,7 @@ public:
   std::string name() const override;
   StoreOpening open() override;
   Result<std::optional<std::string>> find_key(const std::string& realm, const std::string& user) override;
-  Result<StoreSnapshot> read_snapshot() override;
+  Result<StoreSnapshot> read_snapshot(const std::function<void()>& between) override;
   Status put_user(const std::string& realm, const std::string& user, const std::string& key_text) override;
   Result<bool> delete_user(const std::string& realm, const std::string& user) override;
   Status put_value(ValueTable table, const RealmValue& row) override;
@@ -51,8 +51,10 @@ private:
 
   Result<Reply> command(const std::vector<std::string>& words);
   Status login();
-  // Every key that matches, once or several times.
-  Status scan(const std::string& pattern, const std::function<Status(const std::string& key)>& visit);
+  // Every key that matches, once or several times; `between` the pages.
+  Status scan(
+      const std::string& pattern, const std::function<Status(const std::string& key)>& visit,
+      const std::function<void()>& between = [] {});
   Status read_realm_key(const std::string& key, StoreSnapshot& snapshot);
   Status read_members(const std::string& key, const std::string& realm, std::vector<RealmValue>& rows);
 

@@ -72,6 +72,8 @@ ValueColumn place_of(ValueTable table) {
   return {};
 }
 
+constexpr unsigned kUsersLookedThrough = 100'000;  // of one realm, for SHA-256 keys
+
 // One index step a realm instead of a look at every user.
 constexpr const char* kUserRealms =
     "with recursive found(realm) as (select min(realm) from turnusers_lt union all "
@@ -116,22 +118,35 @@ Result<std::optional<std::string>> SqlStore::find_key(const std::string& realm, 
   return std::optional(std::move((*rows)[0][0]));
 }
 
-Status SqlStore::read_realms(StoreSnapshot& snapshot) {
+// The first user without the longer key ends the look. Of more users than that nobody can say in reasonable
+// time, so they count as if one of them had none.
+Result<bool> SqlStore::all_have_sha256(const std::string& realm) {
+  const std::string some = " from (select hmackey from turnusers_lt where realm=$1 limit " +
+                           std::to_string(kUsersLookedThrough + 1) + ") as looked_through";
+  const auto short_key = query(
+      "select 1" + some + " where length(rtrim(hmackey)) < " + std::to_string(kFullKeyTextSize) + " limit 1",
+      {realm});
+  if (!short_key) return Error{short_key.error()};
+  if (!short_key->empty()) return false;
+  const auto count = query("select count(*)" + some, {realm});
+  if (!count) return Error{count.error()};
+  return std::stoul((*count)[0][0]) <= kUsersLookedThrough;
+}
+
+Status SqlStore::read_realms(StoreSnapshot& snapshot, const std::function<void()>& between) {
   auto realms = query(kUserRealms, {});
   if (!realms) return Error{realms.error()};
   for (auto& row : *realms) {
-    // The first user without the longer key ends the look.
-    const auto short_key = query("select 1 from turnusers_lt where realm=$1 and length(rtrim(hmackey)) < " +
-                                     std::to_string(kFullKeyTextSize) + " limit 1",
-                                 {row[0]});
-    if (!short_key) return Error{short_key.error()};
-    if (!short_key->empty()) snapshot.md5_only_realms.push_back(row[0]);
+    const auto full = all_have_sha256(row[0]);
+    if (!full) return Error{full.error()};
+    between();
+    if (!*full) snapshot.md5_only_realms.push_back(row[0]);
     snapshot.user_realms.push_back(std::move(row[0]));
   }
   return Unit{};
 }
 
-Result<StoreSnapshot> SqlStore::read_snapshot() {
+Result<StoreSnapshot> SqlStore::read_snapshot(const std::function<void()>& between) {
   StoreSnapshot snapshot;
   const std::array<std::pair<ValueTable, std::vector<RealmValue>*>, 3> lists = {
       {{ValueTable::kSecrets, &snapshot.secrets},
@@ -141,6 +156,7 @@ Result<StoreSnapshot> SqlStore::read_snapshot() {
     auto values = list_values(table, {});
     if (!values) return Error{values.error()};
     *rows = std::move(*values);
+    between();
   }
   auto origins = query("select origin,realm from turn_origin_to_realm", {});
   if (!origins) return Error{origins.error()};
@@ -151,7 +167,7 @@ Result<StoreSnapshot> SqlStore::read_snapshot() {
     snapshot.options.push_back({std::move(row[0]), std::move(row[1]), std::move(row[2])});
   }
   snapshot.knows_keys = true;
-  if (auto realms = read_realms(snapshot); !realms) return Error{realms.error()};
+  if (auto realms = read_realms(snapshot, between); !realms) return Error{realms.error()};
   return snapshot;
 }
 

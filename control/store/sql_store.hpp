@@ -14,7 +14,7 @@ std::string sql_schema();
 class SqlStore : public Store {
 public:
   Result<std::optional<std::string>> find_key(const std::string& realm, const std::string& user) final;
-  Result<StoreSnapshot> read_snapshot() final;
+  Result<StoreSnapshot> read_snapshot(const std::function<void()>& between) final;
   Status put_user(const std::string& realm, const std::string& user, const std::string& key_text) final;
   Result<bool> delete_user(const std::string& realm, const std::string& user) final;
   Status put_value(ValueTable table, const RealmValue& row) final;
@@ -40,7 +40,8 @@ protected:
 private:
   Result<std::vector<RealmValue>> list(const std::string& table, const std::string& column,
                                        const std::string& realm);
-  Status read_realms(StoreSnapshot& snapshot);
+  Status read_realms(StoreSnapshot& snapshot, const std::function<void()>& between);
+  Result<bool> all_have_sha256(const std::string& realm);
 };
 
 }  // namespace turnpike::control

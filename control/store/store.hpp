@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,7 +42,7 @@ struct StoreSnapshot {
   std::vector<RealmOption> options;
   std::vector<std::string> user_realms;      // that have users
   bool knows_keys = false;                   // false: the next list says nothing
-  std::vector<std::string> md5_only_realms;  // some of whose users have no SHA-256 key
+  std::vector<std::string> md5_only_realms;  // some of whose users have, or may have, no SHA-256 key
 };
 
 struct StoreOpening {
@@ -67,7 +68,8 @@ public:
 
   // The text of a user's key; see key_text.hpp.
   virtual Result<std::optional<std::string>> find_key(const std::string& realm, const std::string& user) = 0;
-  virtual Result<StoreSnapshot> read_snapshot() = 0;
+  // `between` is called after each piece of the work, and may look users up meanwhile.
+  virtual Result<StoreSnapshot> read_snapshot(const std::function<void()>& between) = 0;
 
   // Editing. What is there already is replaced; deletions say whether there was anything.
   virtual Status put_user(const std::string& realm, const std::string& user, const std::string& key_text) = 0;

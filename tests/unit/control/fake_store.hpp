@@ -17,6 +17,7 @@ struct FakeDatabase {
   StoreSnapshot snapshot;
   std::atomic<bool> down{false};
   std::atomic<bool> unusable{false};
+  std::atomic<bool> long_snapshot{false};  // as long as this is set
   std::atomic<int> lookups{0};
   std::atomic<int> fail_once{0};  // look-ups that find a broken connection on a server that is up
 };
@@ -40,7 +41,10 @@ public:
     if (found == database_->keys.end()) return std::optional<std::string>();
     return std::optional(found->second);
   }
-  Result<StoreSnapshot> read_snapshot() override {
+  Result<StoreSnapshot> read_snapshot(const std::function<void()>& between) override {
+    do {
+      between();
+    } while (database_->long_snapshot);
     if (database_->down) return Error{"connection lost"};
     const std::lock_guard lock(database_->mutex);
     return database_->snapshot;

@@ -80,8 +80,10 @@ TEST_F(Sqlite, snapshot) {
   run("insert into turn_secret values ('r','x'); insert into allowed_peer_ip values ('','10.0.0.0/8');"
       "insert into denied_peer_ip values ('r','1.1.1.1'); insert into turn_origin_to_realm values ('o','t');"
       "insert into turn_realm_option values ('t','user-quota','7')");
-  const auto snapshot = store.read_snapshot();
+  int pieces = 0;
+  const auto snapshot = store.read_snapshot([&] { ++pieces; });
   ASSERT_TRUE(snapshot) << snapshot.error();
+  EXPECT_GE(pieces, 5);
   EXPECT_EQ(snapshot->secrets, (std::vector<RealmValue>{{"r", "x"}}));
   EXPECT_EQ(snapshot->allowed_peers, (std::vector<RealmValue>{{"", "10.0.0.0/8"}}));
   EXPECT_EQ(snapshot->denied_peers, (std::vector<RealmValue>{{"r", "1.1.1.1"}}));

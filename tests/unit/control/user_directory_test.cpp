@@ -289,6 +289,16 @@ TEST_F(Directory, realms_origins_limits_and_peers_of_the_database) {
   EXPECT_FALSE(permits(kRealm, "10.1.2.3"));
 }
 
+TEST_F(Directory, nobody_waits_for_a_long_snapshot) {
+  settings.cache_lifetime = seconds(1);
+  add("alice", "secret");
+  start();
+  database->long_snapshot = true;
+  std::this_thread::sleep_for(milliseconds(1200));
+  EXPECT_EQ(settle("alice").kind, Kind::kFound);
+  database->long_snapshot = false;
+}
+
 TEST_F(Directory, snapshot_is_read_again) {
   settings.cache_lifetime = seconds(1);
   start();
