@@ -18,8 +18,11 @@ class Certificate:
         protection = ["-passout", f"pass:{password}"] if password else ["-nodes"]
         signed = ["-CA", issuer.cert, "-CAkey", issuer.key] if issuer else []
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", *protection, *signed,
-                      "-keyout", self.key, "-out", self.cert, "-days", days, "-subj", f"/CN={name}",
+                      "-keyout", self.key, "-out", self.cert, "-days", max(days, 1), "-subj", f"/CN={name}",
                       "-addext", f"subjectAltName=DNS:{name},{hosts}")
+
+        if days < 0:  # over since yesterday: signed once more, which takes what a request does not
+            self._openssl("x509", "-in", self.cert, "-signkey", self.key, "-days", days, "-out", self.cert)
 
     @staticmethod
     def _openssl(*arguments):

@@ -20,12 +20,12 @@ class Inbox(asyncio.DatagramProtocol):
         self.arrived.put_nowait((data, addr[:2]))
 
 
-async def turn_session(lab, server, host, family):
+async def turn_session(lab, server, host, transport, port=3478):
     with inside(lab.namespace("peer")):
         peer, peer_inbox = await asyncio.get_running_loop().create_datagram_endpoint(Inbox, local_addr=(host, 0))
     with inside(lab.namespace("client")):
         client, client_inbox = await aioice.turn.create_turn_endpoint(
-            Inbox, server_addr=(server, 3478), username="alice", password="secret", **family)
+            Inbox, server_addr=(server, port), username="alice", password="secret", **transport)
     relayed = client.get_extra_info("sockname")[:2]
     target = peer.get_extra_info("sockname")[:2]
     for number in range(100):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients on TCP and TLS: real ones, our own for the details, and bad ones."""
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -13,6 +14,7 @@ from coturn import call, echo_peer
 from netns import Lab
 from relay import Relay
 import stun
+from test_aioice import turn_session
 from turn_client import Arrival, Messages, TurnClient
 
 PROXY_PORT, TLS_PORT = 3500, 5349
@@ -89,6 +91,15 @@ def test_uclient_over_ipv6(lab, relay, road):  # pylint: disable=unused-argument
     with echo_peer(lab, Lab.PEER6):
         sent, received, lost = call(lab, *ROADS[road], "-x", server=Lab.LISTEN6, peer=Lab.PEER6)
     assert (received, lost) == (sent, 0) and sent >= 50
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+def test_aioice_turn_transport(lab, relay, certificate, tls):  # pylint: disable=unused-argument
+    transport = {"transport": "tcp"}
+    if tls:
+        transport["ssl"] = ssl.create_default_context(cafile=certificate.cert)
+    session = turn_session(lab, Lab.LISTEN, Lab.PEER, transport, TLS_PORT if tls else 3478)
+    assert asyncio.run(asyncio.wait_for(session, 20))[0] == Lab.RELAY
 
 
 def test_uclient_calls_itself(lab, relay):  # pylint: disable=unused-argument
