@@ -13,7 +13,7 @@ from databases import KINDS, REALM, Sqlite
 from netns import ROOT, Lab
 from relay import ADDRESSES, PEERS, PORTS, PRESET, Relay
 import stun
-from turn_client import TurnClient, TurnError
+from turn_client import Messages, TurnClient, TurnError
 
 PORT_KINDS = ("socket",)
 SERVER = (Lab.LISTEN, 3478)
@@ -197,6 +197,32 @@ def test_a_hanging_server_holds_nobody_else(lab, open_database, start, kind):
         database.thaw()
     wait_for(lambda: store(relay)["up"])
     wait_for_error(client_of(lab, "bob").allocate, None)
+
+
+def test_clients_on_connections_wait_for_their_user_too(lab, open_database, start):
+    """And one that hangs up while it waits leaves nothing behind."""
+    database = open_database("postgres")
+    for user in ("alice", "bob"):
+        database.edit("user", "add", user, "secret")
+    relay = start(database)
+    peer = lab.udp("peer", Lab.PEER)
+    client = TurnClient(Messages(lab.tcp("client", Lab.CLIENT, SERVER)), None)
+    client.allocate()
+    client.bind(CHANNEL, peer.getsockname())
+    client.send_channel(CHANNEL, b"over TCP")
+    assert peer.recv(100) == b"over TCP"
+
+    database.freeze()
+    try:
+        gone = TurnClient(Messages(lab.tcp("client", Lab.CLIENT, SERVER)), None, "bob", timeout=0.7)
+        with pytest.raises(TimeoutError):
+            gone.allocate()
+        assert store(relay)["counters"]["requests_waiting"] >= 1
+        gone.close()
+    finally:
+        database.thaw()
+    wait_for(lambda: store(relay)["counters"]["requests_waiting"] == 0)
+    assert [session["user"] for session in relay.sessions()] == ["alice"]
 
 
 def test_sqlite_file_taken_away_and_put_back(lab, open_database, start):
