@@ -58,7 +58,7 @@ turn::Config Talk::config() const {
   config.max_channels = static_cast<std::uint32_t>(limits.channels);
   config.max_permissions_per_allocation = static_cast<std::uint32_t>(limits.permissions_each);
   config.max_channels_per_allocation = static_cast<std::uint32_t>(limits.channels_each);
-  config.user_quota = static_cast<std::uint32_t>(limits.quota);
+  config.quotas.user = static_cast<std::uint32_t>(limits.quota);
   return config;
 }
 

@@ -2,6 +2,7 @@
 // Connections over real loopback sockets: limits and time-outs, with a clock of our own.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/write.hpp>
 
@@ -32,13 +33,13 @@ public:
 class StreamSetTest : public ::testing::Test {
 protected:
   StreamSetTest() {
-    auto opened = StreamListener::open(io, set, {ip("127.0.0.1"), 0, kPort}, false, "listening-port");
+    auto opened = StreamListener::open(io, set, {ip("127.0.0.1"), 0, port}, false, "listening-port");
     EXPECT_TRUE(opened) << opened.error();
     listener = std::move(*opened);
   }
   tcp::socket connect() {
     tcp::socket client(io);
-    client.connect(to_asio<tcp>(wire::Endpoint{ip("127.0.0.1"), 0, kPort}));
+    client.connect(to_asio<tcp>(wire::Endpoint{ip("127.0.0.1"), 0, port}));
     run();
     return client;
   }
@@ -61,7 +62,8 @@ protected:
     run();
   }
 
-  static constexpr std::uint16_t kPort = 34781;
+  // Tests of other processes run at the same time.
+  const std::uint16_t port = static_cast<std::uint16_t>(20000 + getpid() % 12000);
   boost::asio::io_context io;
   ClientTable table{1};
   RecordingHandler handler;
@@ -134,11 +136,10 @@ TEST_F(StreamSetTest, connections_are_limited_by_address_and_in_total) {
 }
 
 TEST_F(StreamSetTest, another_program_on_the_port_is_named) {
-  const auto again = StreamListener::open(io, set, {ip("127.0.0.1"), 0, kPort}, false, "listening-port");
+  const auto again = StreamListener::open(io, set, {ip("127.0.0.1"), 0, port}, false, "listening-port");
   ASSERT_FALSE(again);
-  EXPECT_NE(again.error().find("listening-port=34781"), std::string::npos) << again.error();
-  const auto elsewhere =
-      StreamListener::open(io, set, {ip("203.0.113.1"), 0, kPort}, false, "listening-port");
+  EXPECT_NE(again.error().find("listening-port=" + std::to_string(port)), std::string::npos) << again.error();
+  const auto elsewhere = StreamListener::open(io, set, {ip("203.0.113.1"), 0, port}, false, "listening-port");
   ASSERT_TRUE(elsewhere);
   EXPECT_EQ(*elsewhere, nullptr) << "no address of the kernel's";
 }
