@@ -19,7 +19,7 @@ from netns import ROOT, Lab, inside
 from pcap import Capture
 from relay import ADDRESSES, PEERS, PRESET, USERS
 import stun
-from turn_client import Arrival, TurnClient
+from turn_client import Arrival, Messages, TurnClient
 
 IMAGE = ROOT / "build/system/pci"
 PROGRAMS = ("turnpike-dataplane", "turnpike-control", "turnpikectl")
@@ -175,14 +175,29 @@ def test_pci_stunclient(lab, relay):
     assert f"{Lab.CLIENT}:" in lab.run("client", "turnutils_stunclient", Lab.LISTEN)
 
 
+def test_pci_turn_over_tcp(lab, relay):  # pylint: disable=unused-argument
+    """The connection goes through the kernel twin to control, its media through the NIC's queues."""
+    client, peer = TurnClient(Messages(lab.tcp("client", Lab.CLIENT, (Lab.LISTEN, 3478))), None), lab.udp("peer", Lab.PEER)
+    relayed = client.allocate()
+    client.bind(0x4000, peer.getsockname())
+    for number in range(20):
+        payload = b"over TCP %d" % number
+        client.send_channel(0x4000, payload)
+        assert peer.recvfrom(100) == (payload, relayed)
+        peer.sendto(payload[::-1], relayed)
+        assert client.receive() == Arrival("channel", 0x4000, payload[::-1])
+    client.close()
+    peer.close()
+
+
 @pytest.mark.parametrize("role,host", [("client", Lab.LISTEN), ("client", Lab.LISTEN6), ("peer", Lab.RELAY),
                                        ("peer", Lab.RELAY6)])
 def test_pci_tcp_reaches_the_kernel(lab, relay, role, host):
     """To the listening address as to the relay's: by the twin of an e1000 and of a virtio NIC."""
-    relay.run("mkdir -p /tmp/www && seq 100000 >/tmp/www/numbers && (netstat -ltn | grep -q :3478 || httpd -p 3478 -h /tmp/www)")
+    relay.run("mkdir -p /tmp/www && seq 100000 >/tmp/www/numbers && (netstat -ltn | grep -q :8080 || httpd -p 8080 -h /tmp/www)")
     wanted = "".join(f"{number}\n" for number in range(1, 100001)).encode()
     with inside(lab.namespace(role)):
-        url = f"http://[{host}]:3478/numbers" if ":" in host else f"http://{host}:3478/numbers"
+        url = f"http://[{host}]:8080/numbers" if ":" in host else f"http://{host}:8080/numbers"
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
             assert answer.read() == wanted
 
