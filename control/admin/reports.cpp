@@ -3,6 +3,7 @@
 #include "control/admin/reports.hpp"
 
 #include "common/config/options.hpp"
+#include "common/turn/transport_name.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -96,20 +97,6 @@ Json report_clients(const ReportSources& sources) {
   return clients;
 }
 
-const char* name_of(turn::Transport transport) {
-  switch (transport) {
-    case turn::Transport::kUdp:
-      return "udp";
-    case turn::Transport::kTcp:
-      return "tcp";
-    case turn::Transport::kTls:
-      return "tls";
-    case turn::Transport::kDtls:
-      return "dtls";
-  }
-  return "";
-}
-
 Json report_users(const ReportSources& sources) {
   const UserDirectory& users = sources.users;
   const ParkedRequests& parked = sources.engine.parked();
@@ -173,7 +160,7 @@ Json report_session(const ReportSources& sources, const turn::SessionView& sessi
       {"realm", session.realm},
       {"client", wire::to_string(session.five_tuple.client)},
       {"server", wire::to_string(session.five_tuple.server)},
-      {"transport", name_of(session.five_tuple.transport)},
+      {"transport", std::string(turn::name_of(session.five_tuple.transport))},
       {"relays", std::move(relays)},
       {"expires_in_s", whole_seconds(session.deadline - now)},
       {"worker", session.allocation.worker},

@@ -4,26 +4,14 @@
 
 #include <algorithm>
 
+#include "common/turn/transport_name.hpp"
+
 namespace turnpike::control {
 namespace {
 
 constexpr Time kSuppressedInterval = seconds(10);
 constexpr auto kSessionLevel = spdlog::level::info;
 constexpr auto kFailureLevel = spdlog::level::warn;
-
-std::string_view name_of(turn::Transport transport) {
-  switch (transport) {
-    case turn::Transport::kUdp:
-      return "udp";
-    case turn::Transport::kTcp:
-      return "tcp";
-    case turn::Transport::kTls:
-      return "tls";
-    case turn::Transport::kDtls:
-      break;
-  }
-  return "dtls";
-}
 
 std::string id_of(const turn::SlotId& slot) {
   return std::to_string(slot.worker) + "-" + std::to_string(slot.index) + "-" +
@@ -45,7 +33,7 @@ void SessionLog::add_session(Event& event, const turn::SessionRecord& session) c
       .add("realm", session.realm)
       .add("client", wire::to_string(session.five_tuple.client))
       .add("server", wire::to_string(session.five_tuple.server))
-      .add("transport", name_of(session.five_tuple.transport))
+      .add("transport", turn::name_of(session.five_tuple.transport))
       .add("relay", relays);
 }
 
@@ -94,7 +82,7 @@ void SessionLog::on_authentication_failure(const turn::FailedClient& client,
   Event(kFailureLevel, "authentication_failure")
       .add("client", wire::to_string(client.five_tuple.client))
       .add("server", wire::to_string(client.five_tuple.server))
-      .add("transport", name_of(client.five_tuple.transport))
+      .add("transport", turn::name_of(client.five_tuple.transport))
       .add("user", client.user)
       .add("realm", client.realm)
       .add("why", turn::name_of(why))
