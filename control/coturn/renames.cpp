@@ -55,7 +55,6 @@ constexpr Rename kRenames[] = {
     {"Verbose", [](const ConfLine& line) { return as("verbose", line); }},
     {"log-min-level", level},
     {"allow-loopback-peers", loopback_peers},
-    {"db", [](const ConfLine& line) { return as("userdb", line); }},
     {"sql-userdb", [](const ConfLine& line) { return as("psql-userdb", line); }},
 };
 

@@ -79,7 +79,7 @@ def refuse(lab, count, **options):
     return client
 
 
-def test_json_lines_of_an_allocation(lab, start, tmp_path):
+def test_c226_json_lines_of_an_allocation(lab, start, tmp_path):
     file = tmp_path / "log"
     relay = start("--log-file", file, "--log-format", "json", "--no-stdout-log")
     client, peer = client_of(lab), lab.udp("peer", Lab.PEER)
