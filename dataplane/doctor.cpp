@@ -15,13 +15,6 @@
 namespace turnpike::dataplane {
 namespace {
 
-bool has_kind(const StartOptions& options, shm::PortKind kind) {
-  return std::any_of(options.ports.begin(), options.ports.end(),
-                     [&](auto& port) { return port.kind == kind; });
-}
-
-std::string mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
-
 std::string list(const std::vector<unsigned>& numbers) {
   std::string text;
   for (const unsigned number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
@@ -50,11 +43,12 @@ std::vector<Finding> check_memory(const StartOptions& options, const Machine& ma
   }
   const std::uint64_t needed = options.memory_mib != 0 ? options.memory_mib << 20 : needed_bytes(options);
   const std::uint64_t available = machine.free_hugepage_bytes();
-  const std::string text = "free hugepages: " + mib(available) + ", needed " + mib(needed);
+  const std::string text = "free hugepages: " + std::to_string(available >> 20) + " MiB" + ", needed " +
+                           std::to_string(needed >> 20) + " MiB";
   const std::string remedy = "echo " + std::to_string((needed >> 21) + 1) + " > /proc/sys/vm/nr_hugepages";
   if (available >= needed) {
     findings.push_back({Verdict::kOk, text, ""});
-  } else if (has_kind(options, shm::PortKind::kPci)) {
+  } else if (options.has_port(shm::PortKind::kPci)) {
     findings.push_back({Verdict::kFail, text + " (pci ports cannot do without)", remedy});
   } else {
     findings.push_back({Verdict::kWarn, text + ": ordinary memory will be used, which is slower", remedy});
@@ -104,7 +98,7 @@ std::vector<Finding> check_limits(const StartOptions& options) {
       check_limit("open files (ulimit -n)", RLIMIT_NOFILE, 1024, Verdict::kWarn, "ulimit -n 4096"));
   // Root (CAP_IPC_LOCK) is not limited.
   if (geteuid() != 0) {
-    const bool registers = has_kind(options, shm::PortKind::kXdp) || has_kind(options, shm::PortKind::kPci);
+    const bool registers = options.has_port(shm::PortKind::kXdp) || options.has_port(shm::PortKind::kPci);
     findings.push_back(check_limit("locked memory in bytes (ulimit -l)", RLIMIT_MEMLOCK,
                                    needed_bytes(options), registers ? Verdict::kFail : Verdict::kWarn,
                                    "ulimit -l unlimited"));

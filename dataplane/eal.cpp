@@ -20,11 +20,6 @@
 namespace turnpike::dataplane {
 namespace {
 
-bool has_kind(const StartOptions& options, shm::PortKind kind) {
-  return std::any_of(options.ports.begin(), options.ports.end(),
-                     [&](auto& port) { return port.kind == kind; });
-}
-
 std::string mib(std::uint64_t bytes) { return std::to_string((bytes + (1u << 20) - 1) >> 20); }
 
 // DPDK's log: whole lines, prefixed like ours. Errors during start-up are kept, because the error that we
@@ -104,7 +99,7 @@ private:
 Status plan_memory(const StartOptions& options, const Machine& machine, EalPlan& plan) {
   const std::uint64_t needed = options.memory_mib != 0 ? options.memory_mib << 20 : needed_bytes(options);
   const std::uint64_t available = machine.free_hugepage_bytes();
-  const bool pci = has_kind(options, shm::PortKind::kPci);
+  const bool pci = options.has_port(shm::PortKind::kPci);
   if (options.no_huge && pci) {
     return Error{"no-huge: pci ports need hugepages, because the NIC writes into them; leave --no-huge out"};
   }
@@ -136,7 +131,7 @@ Result<EalPlan> plan_eal(const StartOptions& options, const Machine& machine) {
                     "--file-prefix", "turnpike-" + options.paths.instance,
                     "--no-telemetry"};
   if (auto planned = plan_memory(options, machine, plan); !planned) return Error{planned.error()};
-  if (has_kind(options, shm::PortKind::kPci)) {
+  if (options.has_port(shm::PortKind::kPci)) {
     for (const PortSpec& port : options.ports) {
       if (port.kind != shm::PortKind::kPci) continue;
       plan.arguments.insert(
@@ -147,7 +142,7 @@ Result<EalPlan> plan_eal(const StartOptions& options, const Machine& machine) {
     plan.arguments.emplace_back("--no-pci");
   }
   // AF_XDP registers the packet memory with the kernel as one range of virtual addresses.
-  if (has_kind(options, shm::PortKind::kXdp) || !has_kind(options, shm::PortKind::kPci)) {
+  if (options.has_port(shm::PortKind::kXdp) || !options.has_port(shm::PortKind::kPci)) {
     plan.arguments.insert(plan.arguments.end(), {"--iova-mode", "va"});
   }
   plan.arguments.insert(plan.arguments.end(), options.eal_arguments.begin(), options.eal_arguments.end());

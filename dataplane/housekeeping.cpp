@@ -13,7 +13,7 @@
 namespace turnpike::dataplane {
 namespace {
 
-constexpr unsigned kCommandsPerPass = 64;
+constexpr unsigned kMainCommandsPerPass = 64;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
 std::uint64_t mac_word(const shm::MacAddress& mac) {
@@ -125,7 +125,7 @@ int Housekeeping::timeout_ms() const {
 }
 
 void Housekeeping::take_commands() {
-  for (unsigned i = 0; i < kCommandsPerPass; ++i) {
+  for (unsigned i = 0; i < kMainCommandsPerPass; ++i) {
     const shm::PopResult popped = commands_.pop(*message_);
     if (popped == shm::PopResult::kEmpty) break;
     if (popped == shm::PopResult::kCorrupt) {

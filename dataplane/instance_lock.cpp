@@ -68,7 +68,7 @@ InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
 
 InstanceLock::~InstanceLock() {
   if (fd_ < 0) return;
-  unlink(lock_path(directory_).c_str());
+  ::unlink(lock_path(directory_).c_str());
   rmdir(directory_.c_str());  // fails while control is there
   close(fd_);
 }

@@ -2,6 +2,7 @@
 // The options of this run, checked and put into the shape that start-up needs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ namespace turnpike::dataplane {
 struct StartOptions {
   config::InstancePaths paths;
   std::vector<PortSpec> ports;
+  bool has_port(shm::PortKind kind) const {
+    return std::any_of(ports.begin(), ports.end(),
+                       [kind](const PortSpec& port) { return port.kind == kind; });
+  }
   bool kernel_sockets() const { return !ports.empty() && ports.front().kind == shm::PortKind::kSocket; }
   LcorePlan lcores;
   shm::Capacity capacity;

@@ -30,7 +30,7 @@ Status clear_path(const std::string& path) {
     close(other);
     return Error{path + " is in use by another process; stop it or name another path"};
   }
-  unlink(path.c_str());
+  ::unlink(path.c_str());
   return Unit{};
 }
 

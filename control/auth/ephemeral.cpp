@@ -10,10 +10,6 @@
 namespace turnpike::control {
 namespace {
 
-Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 // Digits alone, within 64 bits: no sign, no blank.
 std::optional<std::int64_t> parse_time(std::string_view text) {
   const bool digits =

@@ -9,10 +9,6 @@
 namespace turnpike::control {
 namespace {
 
-Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 Result<turn::UserKeys> parse_user(std::string_view line, std::size_t number, const std::string& realm,
                                   Crypto& crypto) {
   const std::size_t colon = line.find(':');

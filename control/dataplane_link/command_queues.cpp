@@ -72,7 +72,7 @@ void CommandQueues::wake(WorkerIndex queue) {
   }
   const std::uint64_t one = 1;
   // A full eventfd counter wakes as well, so the result does not matter.
-  [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
 }
 
 bool CommandQueues::flush() {

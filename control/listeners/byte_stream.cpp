@@ -10,13 +10,14 @@
 namespace turnpike::control {
 namespace {
 
-using Status = ByteStream::Status;
+using IoStatus = ByteStream::Status;
 
-ByteStream::Outcome after_call(ssize_t result, Status blocked) {
-  if (result > 0) return {Status::kDone, static_cast<std::size_t>(result)};
-  if (result == 0) return {Status::kClosed};
+ByteStream::Outcome after_call(ssize_t result, IoStatus blocked) {
+  if (result > 0) return {IoStatus::kDone, static_cast<std::size_t>(result)};
+  if (result == 0) return {IoStatus::kClosed};
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {blocked};
-  return {errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT ? Status::kClosed : Status::kFailed};
+  return {errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT ? IoStatus::kClosed
+                                                                      : IoStatus::kFailed};
 }
 
 }  // namespace
@@ -31,42 +32,43 @@ bool ByteStream::start_tls(SSL_CTX* context) {
 ByteStream::Outcome ByteStream::after_tls(int result) {
   switch (SSL_get_error(tls_.get(), result)) {
     case SSL_ERROR_WANT_READ:
-      return {Status::kWantRead};
+      return {IoStatus::kWantRead};
     case SSL_ERROR_WANT_WRITE:
-      return {Status::kWantWrite};
+      return {IoStatus::kWantWrite};
     case SSL_ERROR_ZERO_RETURN:
-      return {Status::kClosed};
+      return {IoStatus::kClosed};
     case SSL_ERROR_SYSCALL:
       ERR_clear_error();
-      return {Status::kClosed};
+      return {IoStatus::kClosed};
     default:
       ERR_clear_error();
-      return {Status::kFailed};
+      return {IoStatus::kFailed};
   }
 }
 
 ByteStream::Outcome ByteStream::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(tls_.get());
-  return result == 1 ? Outcome{Status::kDone} : after_tls(result);
+  return result == 1 ? Outcome{IoStatus::kDone} : after_tls(result);
 }
 
 ByteStream::Outcome ByteStream::read(MutableBytes into) {
-  if (!tls_) return after_call(recv(fd_, into.data(), into.size(), MSG_DONTWAIT), Status::kWantRead);
+  if (!tls_) return after_call(recv(fd_, into.data(), into.size(), MSG_DONTWAIT), IoStatus::kWantRead);
   ERR_clear_error();
   std::size_t size = 0;
   const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &size);
-  return result == 1 ? Outcome{Status::kDone, size} : after_tls(result);
+  return result == 1 ? Outcome{IoStatus::kDone, size} : after_tls(result);
 }
 
 ByteStream::Outcome ByteStream::write(Bytes bytes) {
   if (!tls_) {
-    return after_call(send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL), Status::kWantWrite);
+    return after_call(send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
+                      IoStatus::kWantWrite);
   }
   ERR_clear_error();
   std::size_t size = 0;
   const int result = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &size);
-  return result == 1 ? Outcome{Status::kDone, size} : after_tls(result);
+  return result == 1 ? Outcome{IoStatus::kDone, size} : after_tls(result);
 }
 
 void ByteStream::finish() {

@@ -15,7 +15,7 @@ namespace {
 
 using boost::asio::ip::tcp;
 using boost::system::error_code;
-using Status = ByteStream::Status;
+using IoStatus = ByteStream::Status;
 
 constexpr std::uint8_t kTlsHandshake = 22;  // the first byte of a TLS client; no STUN or ChannelData has it
 constexpr int kReadsAtOnce = 4;             // then the others have their turn
@@ -124,14 +124,14 @@ bool StreamClient::detect() {
 }
 
 bool StreamClient::shake_hands() {
-  const Status status = stream_.handshake().status;
-  if (status == Status::kDone) {
+  const IoStatus status = stream_.handshake().status;
+  if (status == IoStatus::kDone) {
     ++set_.counters().tls_accepted;
     return become_open();
   }
-  if (status == Status::kClosed) return end(CloseReason::kByClient);
-  if (status == Status::kFailed) return end(CloseReason::kTlsFailed);
-  status == Status::kWantRead ? wait_readable() : wait_writable();
+  if (status == IoStatus::kClosed) return end(CloseReason::kByClient);
+  if (status == IoStatus::kFailed) return end(CloseReason::kTlsFailed);
+  status == IoStatus::kWantRead ? wait_readable() : wait_writable();
   return false;
 }
 
@@ -145,10 +145,10 @@ bool StreamClient::become_open() {
 void StreamClient::read_messages() {
   for (int i = 0; i < kReadsAtOnce && queued() <= StreamSet::kMaxQueued; ++i) {
     const ByteStream::Outcome read = stream_.read(set_.buffer());
-    if (read.status == Status::kClosed) return close(CloseReason::kByClient);
-    if (read.status == Status::kFailed) return close(CloseReason::kStream);
-    if (read.status == Status::kWantWrite) return wait_writable();
-    if (read.status == Status::kWantRead) return wait_readable();
+    if (read.status == IoStatus::kClosed) return close(CloseReason::kByClient);
+    if (read.status == IoStatus::kFailed) return close(CloseReason::kStream);
+    if (read.status == IoStatus::kWantWrite) return wait_writable();
+    if (read.status == IoStatus::kWantRead) return wait_readable();
     if (!take(Bytes(set_.buffer()).first(read.size))) return close(CloseReason::kStream);
   }
   // A full queue is read on when it has drained; otherwise there may be more, for TLS without a sign from the
@@ -182,8 +182,9 @@ void StreamClient::flush() {
     const Bytes rest = Bytes(out_).subspan(out_at_);
     const ByteStream::Outcome written =
         stream_.write(stream_.is_tls() ? rest.first(std::min(rest.size(), kRecord)) : rest);
-    if (written.status == Status::kWantWrite || written.status == Status::kWantRead) return wait_writable();
-    if (written.status != Status::kDone) return close(CloseReason::kByClient);
+    if (written.status == IoStatus::kWantWrite || written.status == IoStatus::kWantRead)
+      return wait_writable();
+    if (written.status != IoStatus::kDone) return close(CloseReason::kByClient);
     out_at_ += written.size;
   }
   out_.clear();

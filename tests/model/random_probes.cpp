@@ -33,7 +33,7 @@ void Talk::probe_send(TurnClient& client, const Endpoint& peer) {
   const bool by_facts = emitted_.may_send(client.tuple, peer.address, now_) && peer.port != 0 &&
                         is_allowed_peer(peer, model_.limits, true);
   require(ghost || by_facts == expected, "the facts allow another Send than the model");
-  const auto out = hand_media<RelayToPeer>(client, client.send_indication(peer, test::as_bytes("m")));
+  const auto out = hand_media<RelayToPeer>(client, client.send_indication(peer, as_bytes("m")));
   require(out.has_value() == expected, "the server allows another Send than the model");
   if (out) require(out->peer == PeerEndpoint(peer), "data for the wrong peer");
 }
@@ -44,7 +44,7 @@ void Talk::probe_channel(TurnClient& client, std::uint16_t number) {
   const bool ghost = by_facts && is_ghost_leg(client.tuple, by_facts->address.family);
   require(ghost || by_facts.has_value() == expected.has_value(),
           "the facts know another channel than the model");
-  const auto out = hand_media<RelayToPeer>(client, client.channel_data(number, test::as_bytes("m")));
+  const auto out = hand_media<RelayToPeer>(client, client.channel_data(number, as_bytes("m")));
   require(out.has_value() == expected.has_value(), "the server knows another channel than the model");
   if (out) require(out->peer == PeerEndpoint(*expected), "ChannelData for the wrong peer");
 }
@@ -57,7 +57,7 @@ void Talk::probe_receive(const RelayEndpoint& relay, const PeerEndpoint& peer) {
   require(ghost || by_facts == expected, "by the facts " + wire::to_string(peer) + " reaches " +
                                              describe(by_facts) + ", by the model " + describe(expected));
   effects_.clear();
-  server_->handle_peer(relay, peer, test::as_bytes("m"), now_, effects_);
+  server_->handle_peer(relay, peer, as_bytes("m"), now_, effects_);
   const Effects copy = effects_;
   const auto out = media<RelayToClient>();
   require(out.has_value() == expected.has_value(), "the server lets other peers in than the model");

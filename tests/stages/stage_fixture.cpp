@@ -25,7 +25,6 @@ rte_mempool* start_eal() {
 }  // namespace
 
 wire::Endpoint endpoint(const char* text) { return wire::parse_endpoint(text).value(); }
-wire::IpAddress address(const char* text) { return wire::parse_address(text).value(); }
 
 std::uint16_t CapturePort::rx(std::uint16_t, std::span<rte_mbuf*> burst) noexcept {
   const auto count = static_cast<std::uint16_t>(std::min(burst.size(), waiting.size()));

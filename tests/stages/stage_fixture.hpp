@@ -14,6 +14,7 @@
 #include "dataplane/clock.hpp"
 #include "dataplane/worker.hpp"
 #include "tests/support/packet_builder.hpp"
+#include "tests/support/stun_edit.hpp"
 
 namespace turnpike::test {
 
@@ -36,7 +37,6 @@ inline constexpr std::uint64_t kStartNs = 1'000'000'000'000;
 inline constexpr std::uint64_t kSecond = 1'000'000'000;
 
 wire::Endpoint endpoint(const char* text);  // "10.0.0.1:80", "[fd00::1]:80"
-wire::IpAddress address(const char* text);
 
 // Addresses: client side 10.0.1.1 and fd00:1::1 (listeners), peer side 10.0.2.1 and fd00:2::1 (relay).
 // Next hops: 1 is the client's (port 0), 2 the peer's (port 1).

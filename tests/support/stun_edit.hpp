@@ -9,6 +9,7 @@
 
 #include "common/stun/attributes.hpp"
 #include "common/stun/crc32.hpp"
+#include "common/stun/message_view.hpp"
 #include "common/stun/types.hpp"
 #include "common/wire/endian.hpp"
 #include "common/wire/endpoint.hpp"
@@ -16,6 +17,14 @@
 namespace turnpike::test {
 
 using Datagram = std::vector<std::uint8_t>;
+
+inline std::uint16_t code(stun::Attribute attribute) { return static_cast<std::uint16_t>(attribute); }
+
+// What the validating reader says of a message.
+inline stun::ParseError parse(const Datagram& datagram) {
+  stun::MessageView view;
+  return stun::MessageView::parse(datagram, view);
+}
 
 inline void set_length(Datagram& message, std::size_t length) {
   wire::store_be16(message.data() + 2, static_cast<std::uint16_t>(length));
@@ -67,7 +76,8 @@ inline void renew_fingerprint(Datagram& message) {
   wire::store_be32(message.data() + message.size() - 4, crc ^ stun::kFingerprintXor);
 }
 
-// An endpoint that the test's author wrote; an exception on a slip of the pen.
+// Addresses that the test's author wrote; an exception on a slip of the pen.
+inline wire::IpAddress address(std::string_view text) { return wire::parse_address(text).value(); }
 inline wire::Endpoint endpoint(std::string_view text) { return wire::parse_endpoint(text).value(); }
 
 }  // namespace turnpike::test

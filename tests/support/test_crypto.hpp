@@ -22,8 +22,4 @@ private:
   std::uint64_t state_;
 };
 
-inline Bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 }  // namespace turnpike::test

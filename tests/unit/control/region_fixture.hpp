@@ -10,7 +10,7 @@
 
 #include "common/shm/region.hpp"
 
-namespace turnpike::control::test {
+namespace turnpike::test {
 
 struct Command {
   shm::Command kind{};
@@ -64,4 +64,4 @@ protected:
   std::unique_ptr<shm::Message> message = std::make_unique<shm::Message>();
 };
 
-}  // namespace turnpike::control::test
+}  // namespace turnpike::test

@@ -10,7 +10,7 @@
 namespace turnpike::control {
 namespace {
 
-Result<StaticUsers> parse(const std::vector<std::string>& lines) {
+Result<StaticUsers> parse_users(const std::vector<std::string>& lines) {
   test::TestCrypto crypto;
   return StaticUsers::parse(lines, std::string(test::kVectorRealm), crypto);
 }
@@ -18,7 +18,7 @@ Result<StaticUsers> parse(const std::vector<std::string>& lines) {
 std::vector<std::uint8_t> hex(std::string_view text) { return test::from_hex(text); }
 
 TEST(StaticUsers, password_becomes_both_keys) {
-  const auto users = parse({"alice:wonderland"});
+  const auto users = parse_users({"alice:wonderland"});
   ASSERT_TRUE(users) << users.error();
   const turn::UserKeys* keys = users->find("alice");
   ASSERT_NE(keys, nullptr);
@@ -32,7 +32,7 @@ TEST(StaticUsers, password_becomes_both_keys) {
 }
 
 TEST(StaticUsers, found_by_userhash_also_after_a_move) {
-  auto parsed = parse({"bob:x", "alice:wonderland"});
+  auto parsed = parse_users({"bob:x", "alice:wonderland"});
   ASSERT_TRUE(parsed);
   const StaticUsers users = std::move(*parsed);
   Sha256Digest hash;
@@ -44,7 +44,7 @@ TEST(StaticUsers, found_by_userhash_also_after_a_move) {
 }
 
 TEST(StaticUsers, key_instead_of_password) {
-  const auto users = parse({"alice:0x" + std::string(test::kVectorMd5Key), "bob:x"});
+  const auto users = parse_users({"alice:0x" + std::string(test::kVectorMd5Key), "bob:x"});
   ASSERT_TRUE(users) << users.error();
   const turn::UserKeys* keys = users->find("alice");
   ASSERT_NE(keys, nullptr);
@@ -55,9 +55,9 @@ TEST(StaticUsers, key_instead_of_password) {
 
 TEST(StaticUsers, passwords_may_contain_colons) {
   test::TestCrypto crypto;
-  const auto users = parse({"alice:a:b"});
+  const auto users = parse_users({"alice:a:b"});
   ASSERT_TRUE(users);
-  EXPECT_EQ(users->find("alice")->md5, crypto.md5(test::as_bytes("alice:example.org:a:b")));
+  EXPECT_EQ(users->find("alice")->md5, crypto.md5(as_bytes("alice:example.org:a:b")));
 }
 
 TEST(StaticUsers, bad_lines_are_refused_without_showing_secrets) {
@@ -76,7 +76,7 @@ TEST(StaticUsers, bad_lines_are_refused_without_showing_secrets) {
       {{std::string(509, 'a').append(":secret")}, "longer than 508"},
   };
   for (const auto& [lines, part] : cases) {
-    const auto users = parse(lines);
+    const auto users = parse_users(lines);
     ASSERT_FALSE(users) << lines.front();
     EXPECT_NE(users.error().find(part), std::string::npos) << users.error();
     EXPECT_EQ(users.error().find("secret"), std::string::npos) << users.error();

@@ -10,7 +10,6 @@
 namespace turnpike::stun {
 namespace {
 
-using test::as_bytes;
 using test::load_vector;
 using Buffer = std::vector<std::uint8_t>;
 

@@ -12,7 +12,7 @@ namespace turnpike::stun {
 namespace {
 
 using test::append_tlv;
-using test::as_bytes;
+using test::code;
 using test::Datagram;
 using test::endpoint;
 using test::load_vector;
@@ -26,8 +26,6 @@ Datagram data_indication(const Endpoint& peer, Bytes data) {
   message.resize(message.size() + data_indication_padding(data.size()));
   return message;
 }
-
-std::uint16_t code(Attribute attribute) { return static_cast<std::uint16_t>(attribute); }
 
 SendError parse(const Datagram& datagram, SendIndication& send) {
   const auto view = MessageView::parse(datagram);

@@ -15,13 +15,12 @@ namespace turnpike::stun {
 namespace {
 
 using test::append_tlv;
-using test::as_bytes;
 using test::Datagram;
 using test::from_hex;
 using test::load_vector;
 using test::TestCrypto;
 
-constexpr TransactionId kId = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+constexpr TransactionId kSignedId = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 constexpr std::string_view kShortTermPassword = "VOkJxbRl1RmTxUk/WvJxBt";
 const char* const kB1User = "e3839e e38388 e383aa e38383 e382af e382b9";  // of RFC 5769 section 2.4 as well
 
@@ -153,7 +152,7 @@ TEST(StunIntegrity, C036_mi256_preferred_when_both) {
   for (const auto& row : rows) {
     Datagram buffer(300);
     MessageWriter writer(buffer);
-    writer.begin(Method::kRefresh, MessageClass::kRequest, kId);
+    writer.begin(Method::kRefresh, MessageClass::kRequest, kSignedId);
     writer.add_u32(Attribute::kLifetime, 0);
     add_integrity(writer, IntegrityKind::kSha1, crypto, row.sha1_key);
     add_integrity(writer, IntegrityKind::kSha256, crypto, row.sha256_key);
@@ -179,7 +178,7 @@ TEST(StunIntegrity, no_room_fails_the_message) {
   TestCrypto crypto;
   Datagram buffer(20 + 24 - 1);
   MessageWriter writer(buffer);
-  writer.begin(Method::kRefresh, MessageClass::kRequest, kId);
+  writer.begin(Method::kRefresh, MessageClass::kRequest, kSignedId);
   add_integrity(writer, IntegrityKind::kSha1, crypto, as_bytes("key"));
   EXPECT_TRUE(writer.finish().empty());
 }

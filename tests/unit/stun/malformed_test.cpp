@@ -16,12 +16,8 @@ namespace {
 using test::append_tlv;
 using test::Datagram;
 using test::load_vector;
+using test::parse;
 using test::tlv_offset;
-
-ParseError parse(const Datagram& datagram) {
-  MessageView view;
-  return MessageView::parse(datagram, view);
-}
 
 TEST(StunMalformed, X01_any_change_of_the_cookie) {
   for (std::size_t byte = 4; byte < 8; ++byte) {

@@ -11,17 +11,12 @@ namespace turnpike::stun {
 namespace {
 
 using test::append_tlv;
+using test::code;
 using test::Datagram;
 using test::insert_tlv;
 using test::load_vector;
+using test::parse;
 using test::tlv_offset;
-
-ParseError parse(const Datagram& datagram) {
-  MessageView view;
-  return MessageView::parse(datagram, view);
-}
-
-std::uint16_t code(Attribute attribute) { return static_cast<std::uint16_t>(attribute); }
 
 TEST(StunView, header_accessors) {
   const Datagram datagram = load_vector("o-07");

@@ -14,7 +14,6 @@
 namespace turnpike::stun {
 namespace {
 
-using test::as_bytes;
 using test::Datagram;
 using test::endpoint;
 using test::from_hex;

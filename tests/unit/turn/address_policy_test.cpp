@@ -10,9 +10,8 @@
 namespace turnpike::turn {
 namespace {
 
+using test::address;
 using test::endpoint;
-
-wire::IpAddress address(std::string_view text) { return wire::parse_address(text).value(); }
 
 TEST(AddressRange, reads_three_spellings) {
   const auto one = AddressRange::parse("192.0.2.7");

@@ -15,14 +15,13 @@ using stun::MessageClass;
 using stun::MessageWriter;
 using stun::Method;
 using test::add_udp_transport;
-using test::as_bytes;
+using test::address;
 using test::Datagram;
 using test::endpoint;
 using test::five_tuple;
 using test::Reply;
 using test::TurnClient;
 
-inline IpAddress address(std::string_view text) { return wire::parse_address(text).value(); }
 inline RelayEndpoint relay(std::string_view text) { return RelayEndpoint(endpoint(text)); }
 inline PeerEndpoint peer(std::string_view text) { return PeerEndpoint(endpoint(text)); }
 
