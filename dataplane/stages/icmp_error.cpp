@@ -124,7 +124,7 @@ std::uint32_t find_allocation(Lcore& lcore, RelayRef relay, const wire::Endpoint
   return tables.permission(permission).allocation;
 }
 
-void serve(Lcore& lcore, Packet& packet) noexcept {
+void serve_icmp(Lcore& lcore, Packet& packet) noexcept {
   Quote quote;
   const Bytes message(packet.payload, packet.payload_size);
   if (!read_quote(message.subspan(sizeof(wire::IcmpHeader)), packet.v4, quote)) {
@@ -151,7 +151,7 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
 }  // namespace
 
 void icmp_error(Lcore& lcore, Batch& batch) noexcept {
-  for (Packet* packet : batch.icmp) serve(lcore, *packet);
+  for (Packet* packet : batch.icmp) serve_icmp(lcore, *packet);
 }
 
 }  // namespace turnpike::dataplane

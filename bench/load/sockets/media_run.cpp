@@ -24,7 +24,7 @@ constexpr microseconds kSpin{80};  // shorter waits are not worth sleeping
 constexpr microseconds kMaxSleep{500};
 constexpr milliseconds kDrain{300};  // without any arrival
 constexpr milliseconds kMaxDrain{3000};
-constexpr int kWaitMs = 2;
+constexpr int kIdleMs = 2;
 
 }  // namespace
 
@@ -103,9 +103,9 @@ void MediaRun::drain() {
   std::uint64_t before = 0;
   while (true) {
     if (threaded()) {
-      std::this_thread::sleep_for(milliseconds(kWaitMs));
+      std::this_thread::sleep_for(milliseconds(kIdleMs));
     } else {
-      receiver_.step(kWaitMs);
+      receiver_.step(kIdleMs);
     }
     const std::uint64_t arrived = receiver_.arrivals().good() + receiver_.arrivals().bad();
     const auto now = Clock::now();
@@ -116,7 +116,7 @@ void MediaRun::drain() {
 
 void MediaRun::receive_loop() {
   static_cast<void>(pin(ends_.options.sockets, 1));
-  while (!over_.load(std::memory_order_relaxed)) receiver_.step(kWaitMs);
+  while (!over_.load(std::memory_order_relaxed)) receiver_.step(kIdleMs);
 }
 
 Moment MediaRun::moment() const {
