@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// recv, send and their OpenSSL counterparts.
+// recv, send and what OpenSSL puts between.
 #include "control/listeners/byte_stream.hpp"
 
 #include <openssl/err.h>
@@ -7,74 +7,110 @@
 
 #include <cerrno>
 
+#include "control/listeners/queue_bio.hpp"
+
 namespace turnpike::control {
 namespace {
 
 using IoStatus = ByteStream::Status;
 
-ByteStream::Outcome after_call(ssize_t result, IoStatus blocked) {
-  if (result > 0) return {IoStatus::kDone, static_cast<std::size_t>(result)};
-  if (result == 0) return {IoStatus::kClosed};
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {blocked};
-  return {errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT ? IoStatus::kClosed
-                                                                      : IoStatus::kFailed};
+// Sent bytes in front of the queue are cut off at this size, so that a reader that never quite catches up
+// does not make it grow.
+constexpr std::size_t kSentAtMost = 64 << 10;
+
+IoStatus after_error(IoStatus blocked) {
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return blocked;
+  return errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT ? IoStatus::kClosed : IoStatus::kFailed;
 }
 
 }  // namespace
 
 bool ByteStream::start_tls(SSL_CTX* context) {
   tls_.reset(SSL_new(context));
-  if (!tls_ || SSL_set_fd(tls_.get(), fd_) != 1) return false;
+  BIO* in = BIO_new_socket(fd_, BIO_NOCLOSE);
+  BIO* out = make_queue_bio(out_);
+  if (!tls_ || in == nullptr || out == nullptr) {
+    BIO_free(in);
+    BIO_free(out);
+    return false;
+  }
+  SSL_set_bio(tls_.get(), in, out);
   SSL_set_accept_state(tls_.get());
   return true;
 }
 
-ByteStream::Outcome ByteStream::after_tls(int result) {
+IoStatus ByteStream::after_tls(int result) {
   switch (SSL_get_error(tls_.get(), result)) {
     case SSL_ERROR_WANT_READ:
-      return {IoStatus::kWantRead};
-    case SSL_ERROR_WANT_WRITE:
-      return {IoStatus::kWantWrite};
+      return IoStatus::kWantRead;
     case SSL_ERROR_ZERO_RETURN:
-      return {IoStatus::kClosed};
+      return IoStatus::kClosed;
     case SSL_ERROR_SYSCALL:
       ERR_clear_error();
-      return {IoStatus::kClosed};
+      return IoStatus::kClosed;
     default:
       ERR_clear_error();
-      return {IoStatus::kFailed};
+      return IoStatus::kFailed;
   }
 }
 
-ByteStream::Outcome ByteStream::handshake() {
+IoStatus ByteStream::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(tls_.get());
-  return result == 1 ? Outcome{IoStatus::kDone} : after_tls(result);
+  return result == 1 ? IoStatus::kDone : after_tls(result);
 }
 
 ByteStream::Outcome ByteStream::read(MutableBytes into) {
-  if (!tls_) return after_call(recv(fd_, into.data(), into.size(), MSG_DONTWAIT), IoStatus::kWantRead);
-  ERR_clear_error();
-  std::size_t size = 0;
-  const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &size);
-  return result == 1 ? Outcome{IoStatus::kDone, size} : after_tls(result);
-}
-
-ByteStream::Outcome ByteStream::write(Bytes bytes) {
   if (!tls_) {
-    return after_call(send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
-                      IoStatus::kWantWrite);
+    const ssize_t size = recv(fd_, into.data(), into.size(), MSG_DONTWAIT);
+    if (size > 0) return {IoStatus::kDone, static_cast<std::size_t>(size)};
+    return {size == 0 ? IoStatus::kClosed : after_error(IoStatus::kWantRead)};
   }
   ERR_clear_error();
   std::size_t size = 0;
-  const int result = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &size);
-  return result == 1 ? Outcome{IoStatus::kDone, size} : after_tls(result);
+  const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &size);
+  return result == 1 ? Outcome{IoStatus::kDone, size} : Outcome{after_tls(result)};
+}
+
+bool ByteStream::write(Bytes message) {
+  if (!tls_) {
+    out_.insert(out_.end(), message.begin(), message.end());
+    return true;
+  }
+  ERR_clear_error();
+  std::size_t size = 0;
+  if (SSL_write_ex(tls_.get(), message.data(), message.size(), &size) == 1) return true;
+  ERR_clear_error();
+  return false;
 }
 
 void ByteStream::finish() {
   if (!tls_ || SSL_is_init_finished(tls_.get()) != 1) return;
   SSL_shutdown(tls_.get());
   ERR_clear_error();
+}
+
+IoStatus ByteStream::flush() {
+  while (queued() != 0) {
+    const ssize_t sent = send(fd_, out_.data() + out_at_, queued(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent <= 0) {
+      const IoStatus status = after_error(IoStatus::kWantWrite);
+      if (status != IoStatus::kWantWrite) return IoStatus::kClosed;
+      if (out_at_ >= kSentAtMost) {
+        out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_at_));
+        out_at_ = 0;
+      }
+      return status;
+    }
+    out_at_ += static_cast<std::size_t>(sent);
+  }
+  out_.clear();
+  out_at_ = 0;
+  return IoStatus::kDone;
+}
+
+void ByteStream::shrink() {
+  if (out_.empty()) out_.shrink_to_fit();
 }
 
 }  // namespace turnpike::control

@@ -18,8 +18,7 @@ using boost::system::error_code;
 using IoStatus = ByteStream::Status;
 
 constexpr std::uint8_t kTlsHandshake = 22;  // the first byte of a TLS client; no STUN or ChannelData has it
-constexpr int kReadsAtOnce = 4;             // then the others have their turn
-constexpr std::size_t kRecord = 16384;      // the most that one TLS record takes
+constexpr int kReadsAtOnce = 16;            // then the others have their turn
 // Of a client without allocation: more than any request needs, less than what HTTP looks like.
 constexpr std::size_t kMaxFirstMessage = 4096;
 
@@ -41,12 +40,12 @@ StreamClient::StreamClient(StreamSet& set, tcp::socket socket, const wire::Endpo
 
 StreamClient::~StreamClient() = default;
 
-bool StreamClient::has_room(std::size_t size) const { return queued() + size <= StreamSet::kMaxQueuedMedia; }
-
-void StreamClient::queue(Bytes message) {
-  out_.insert(out_.end(), message.begin(), message.end());
-  out_.resize(out_.size() + stun::padded_size(message.size()) - message.size());  // RFC 8656 section 12.5
+bool StreamClient::has_room(std::size_t size) const {
+  return stream_.queued() + size <= StreamSet::kMaxQueuedMedia;
 }
+
+// A message that TLS refuses is lost with the connection, which the next read finds failed.
+void StreamClient::queue(Bytes message) { stream_.write(set_.padded(message)); }
 
 void StreamClient::wait_readable() {
   if (reading_ || phase_ == Phase::kClosed) return;
@@ -63,10 +62,9 @@ void StreamClient::wait_writable() {
   socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
     self->writing_ = false;
     if (error || self->phase_ == Phase::kClosed) return;
-    if (self->phase_ == Phase::kHandshake) return self->on_readable();
-    const bool was_full = self->queued() > StreamSet::kMaxQueued;
+    const bool was_full = self->stream_.queued() > StreamSet::kMaxQueued;
     self->flush();
-    if (was_full && self->queued() <= StreamSet::kMaxQueued) self->on_readable();
+    if (was_full && self->stream_.queued() <= StreamSet::kMaxQueued) self->on_readable();
   });
 }
 
@@ -124,14 +122,16 @@ bool StreamClient::detect() {
 }
 
 bool StreamClient::shake_hands() {
-  const IoStatus status = stream_.handshake().status;
+  const IoStatus status = stream_.handshake();
+  flush();  // an answer or an alert
+  if (phase_ == Phase::kClosed) return false;
   if (status == IoStatus::kDone) {
     ++set_.counters().tls_accepted;
     return become_open();
   }
   if (status == IoStatus::kClosed) return end(CloseReason::kByClient);
   if (status == IoStatus::kFailed) return end(CloseReason::kTlsFailed);
-  status == IoStatus::kWantRead ? wait_readable() : wait_writable();
+  wait_readable();
   return false;
 }
 
@@ -143,17 +143,16 @@ bool StreamClient::become_open() {
 }
 
 void StreamClient::read_messages() {
-  for (int i = 0; i < kReadsAtOnce && queued() <= StreamSet::kMaxQueued; ++i) {
+  for (int i = 0; i < kReadsAtOnce && stream_.queued() <= StreamSet::kMaxQueued; ++i) {
     const ByteStream::Outcome read = stream_.read(set_.buffer());
     if (read.status == IoStatus::kClosed) return close(CloseReason::kByClient);
     if (read.status == IoStatus::kFailed) return close(CloseReason::kStream);
-    if (read.status == IoStatus::kWantWrite) return wait_writable();
     if (read.status == IoStatus::kWantRead) return wait_readable();
     if (!take(Bytes(set_.buffer()).first(read.size))) return close(CloseReason::kStream);
   }
   // A full queue is read on when it has drained; otherwise there may be more, for TLS without a sign from the
   // kernel.
-  if (queued() > StreamSet::kMaxQueued) return wait_writable();
+  if (stream_.queued() > StreamSet::kMaxQueued) return wait_writable();
   boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
     if (self->phase_ == Phase::kOpen && !self->reading_) self->on_readable();
   });
@@ -178,20 +177,14 @@ bool StreamClient::take(Bytes bytes) {
 }
 
 void StreamClient::flush() {
-  while (phase_ == Phase::kOpen && queued() != 0) {
-    const Bytes rest = Bytes(out_).subspan(out_at_);
-    const ByteStream::Outcome written =
-        stream_.write(stream_.is_tls() ? rest.first(std::min(rest.size(), kRecord)) : rest);
-    if (written.status == IoStatus::kWantWrite || written.status == IoStatus::kWantRead)
-      return wait_writable();
-    if (written.status != IoStatus::kDone) return close(CloseReason::kByClient);
-    out_at_ += written.size;
-  }
-  out_.clear();
-  out_at_ = 0;
+  if (phase_ == Phase::kClosed || writing_) return;  // a wait for room writes on
+  const IoStatus status = stream_.flush();
+  if (status == IoStatus::kWantWrite) return wait_writable();
+  if (status == IoStatus::kClosed) close(CloseReason::kByClient);
 }
 
 void StreamClient::tick(Time now) {
+  stream_.shrink();
   if (phase_ == Phase::kOpen) {
     if (has_allocation()) deadline_ = now + StreamSet::kIdleTime;
     if (now >= deadline_) close(CloseReason::kIdle);
@@ -209,6 +202,7 @@ void StreamClient::close(CloseReason reason) {
   if (phase_ == Phase::kClosed) return;
   const bool was_open = std::exchange(phase_, Phase::kClosed) == Phase::kOpen;
   stream_.finish();
+  stream_.flush();
   error_code ignored;
   socket_.close(ignored);
   set_.remove(*this, reason, was_open);

@@ -4,7 +4,6 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
-#include <vector>
 
 #include "common/base/time.hpp"
 #include "common/stun/stream_framer.hpp"
@@ -48,15 +47,12 @@ private:
   bool end(CloseReason reason);  // closes; false
   void read_messages();
   bool take(Bytes bytes);
-  std::size_t queued() const { return out_.size() - out_at_; }
 
   StreamSet& set_;
   boost::asio::ip::tcp::socket socket_;
   wire::IpAddress source_;
   ByteStream stream_;
   stun::StreamFramer framer_;
-  std::vector<std::uint8_t> out_;  // from out_at_ on: not yet written
-  std::size_t out_at_ = 0;
   Time deadline_;  // while there is no allocation
   Phase phase_;
   bool reading_ = false;  // a wait for bytes is under way

@@ -2,6 +2,7 @@
 // Limits, sweeping, counting.
 #include "control/listeners/stream_set.hpp"
 
+#include "common/stun/types.hpp"
 #include "control/listeners/stream_client.hpp"
 #include "control/runtime/clock.hpp"
 
@@ -72,6 +73,14 @@ void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) 
   table_.remove(client);
   if (reason == CloseReason::kStopping) return;  // the server goes with all its allocations
   handler_.on_client_gone(client.tuple(), monotonic_now());
+}
+
+Bytes StreamSet::padded(Bytes message) {
+  const std::size_t size = stun::padded_size(message.size());
+  if (size == message.size()) return message;
+  padded_.assign(message.begin(), message.end());
+  padded_.resize(size);
+  return padded_;
 }
 
 void StreamSet::tick(Time now) {

@@ -65,6 +65,8 @@ public:
   std::size_t size() const { return clients_.size(); }
   // Scratch for one read; nothing of it outlives the call that filled it.
   MutableBytes buffer() { return buffer_; }
+  // The message as a stream carries it (RFC 8656 section 12.5), until the next call.
+  Bytes padded(Bytes message);
 
 private:
   ClientTable& table_;
@@ -75,6 +77,7 @@ private:
   std::unordered_set<std::shared_ptr<StreamClient>> clients_;
   std::unordered_map<wire::IpAddress, std::uint32_t> by_source_;
   std::vector<std::uint8_t> buffer_;
+  std::vector<std::uint8_t> padded_;
 };
 
 }  // namespace turnpike::control

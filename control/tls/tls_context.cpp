@@ -111,8 +111,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const TlsOptions& options, 
   SSL_CTX_set_min_proto_version(raw, stream ? TLS1_2_VERSION : DTLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(
-      raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);  // an idle client has none
+  SSL_CTX_set_read_ahead(raw, stream ? 1 : 0);      // many records by one call of the kernel
   // Sessions are resumed by tickets; a cache in memory would only grow.
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   constexpr std::string_view kContextName = "turnpike";

@@ -120,6 +120,21 @@ def test_c150_c158_c181_payload_unmodified_and_padded(make_stream, make_peer, tl
         assert client.receive() == Arrival("channel", CHANNEL, payload[::-1])
 
 
+def test_every_message_is_a_tls_record_of_its_own(make_stream, make_peer):
+    """turnutils_uclient takes what one record brings for one message and loses the rest."""
+    client, peer = make_stream(tls=True), make_peer()
+    relayed = client.allocate()
+    client.bind(CHANNEL, peer.getsockname())
+    payloads = [bytes((i,)) * (96 + i) for i in range(40)]
+    for payload in payloads:
+        peer.sendto(payload, relayed)
+    connection = client.socket.connection
+    connection.settimeout(2)
+    for payload in payloads:
+        message = struct.pack(">HH", CHANNEL, len(payload)) + payload
+        assert connection.recv(65536) == message + bytes(-len(message) % 4)
+
+
 def test_udp_and_stream_clients_meet(make_stream, make_client):
     stream, udp = make_stream(), make_client()
     here, there = stream.allocate(), udp.allocate()
