@@ -23,9 +23,14 @@ class Scenario:
     flows: int
     train: int
     forced: bool = False  # segmentation
+    transport: str = "udp"
+    port: int = 3478
+    direction: str = ""  # instead of the bench's
 
     @property
     def name(self):
+        if self.transport != "udp":
+            return f"{self.transport}-{self.flows}"
         kind = f"train{self.train}" if self.train > 1 else "interleaved"
         return f"{kind}-{self.flows}" + ("-cut" if self.forced else "")
 
@@ -45,19 +50,20 @@ class Load:
         self.ports = {id(server): port + flows}
         return port
 
-    def _command(self, server, scenario, rate, seconds):
+    def command(self, server, scenario, rate, seconds):
+        """turnpike-load as the scenario wants it; --warmup and --seconds come last."""
         options = self.options
         return ["timeout", "-k", "5", seconds + 60, self.program, "--sockets", "--json",
                 "--cpu", self.lab.generator_cpu, "--client-netns", f"{self.lab.prefix}-client", "--peer-netns", f"{self.lab.prefix}-peer",
-                "--server", f"{LISTEN}:3478", "--client-ip", CLIENT, "--peer-ip", PEER,
+                "--server", f"{LISTEN}:{scenario.port}", "--transport", scenario.transport, "--client-ip", CLIENT, "--peer-ip", PEER,
                 "--user", "alice", "--password", "secret", "--first-port", self._first_port(server, scenario.flows),
                 "--sessions", scenario.flows, "--train", scenario.train, "--payload", options.payload,
-                "--burst", options.burst, "--direction", options.direction, "--rate", rate,
+                "--burst", options.burst, "--direction", scenario.direction or options.direction, "--rate", rate,
                 "--warmup", 1, "--seconds", seconds, *(["--indications"] if options.indications else [])]
 
     def run(self, server, scenario, rate, seconds):
         """The generator's report, and what the server spent in its seconds."""
-        command = list(map(str, self._command(server, scenario, rate, seconds)))
+        command = list(map(str, self.command(server, scenario, rate, seconds)))
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as process:
             try:

@@ -68,10 +68,12 @@ def process_tree(pid):
 class Server:
     """A server that runs in the relay's namespace on its CPU, from enter to exit."""
 
-    def __init__(self, mode, lab, directory, preset):
+    def __init__(self, mode, lab, directory, preset, certificate=()):
+        """`certificate`: options that name one; without it coturn serves neither TLS nor DTLS."""
         self.mode = mode
         self.lab = lab
         self.log = directory / f"{mode.name}.log"
+        self.certificate = certificate
         own = self._turnserver(directory) if mode.program else self._turnpike(directory, preset)
         self.command = ["setpriv", "--pdeathsig", "TERM",
                         *lab.command("exec", "relay", "taskset", "-c", lab.server_cpu, *own, *mode.flags)]
@@ -79,7 +81,7 @@ class Server:
     def _turnserver(self, directory):
         return (self.mode.program, "-n", "--no-cli", "--relay-threads", 1, "--listening-ip", LISTEN,
                 "--relay-ip", RELAY, "--lt-cred-mech", "--user", "alice:secret", "--realm", "example.org",
-                "--allowed-peer-ip", "10.0.0.0-10.255.255.255", "--no-tls", "--no-dtls", "--log-file", "stdout",
+                "--allowed-peer-ip", "10.0.0.0-10.255.255.255", *(self.certificate or ("--no-tls", "--no-dtls")), "--log-file", "stdout",
                 "--userdb", directory / "turndb", "--pidfile", directory / "turnserver.pid")
 
     def _turnpike(self, directory, preset):
@@ -87,7 +89,8 @@ class Server:
         cpu = self.lab.server_cpu
         return (ROOT / "scripts/run", "--no-build", "--preset", preset, "--runtime-dir", directory / "run",
                 "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "--listening-ip", LISTEN, "--relay-ip", RELAY,
-                "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8")
+                "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8",
+                *self.certificate, *(("--max-connections-per-ip", 0) if self.certificate else ()))
 
     def __enter__(self):
         with open(self.log, "wb") as output:

@@ -7,8 +7,6 @@
 
 #include <cerrno>
 
-#include "control/listeners/queue_bio.hpp"
-
 namespace turnpike::control {
 namespace {
 
@@ -25,17 +23,12 @@ IoStatus after_error(IoStatus blocked) {
 
 }  // namespace
 
-bool ByteStream::start_tls(SSL_CTX* context) {
+bool ByteStream::start_tls(SSL_CTX* context, TlsRole role) {
   tls_.reset(SSL_new(context));
-  BIO* in = BIO_new_socket(fd_, BIO_NOCLOSE);
-  BIO* out = make_queue_bio(out_);
-  if (!tls_ || in == nullptr || out == nullptr) {
-    BIO_free(in);
-    BIO_free(out);
-    return false;
-  }
-  SSL_set_bio(tls_.get(), in, out);
-  SSL_set_accept_state(tls_.get());
+  BIO* bio = tls_ ? io_.make_bio() : nullptr;
+  if (bio == nullptr) return false;
+  SSL_set_bio(tls_.get(), bio, bio);
+  role == TlsRole::kServer ? SSL_set_accept_state(tls_.get()) : SSL_set_connect_state(tls_.get());
   return true;
 }
 
@@ -62,7 +55,7 @@ IoStatus ByteStream::handshake() {
 
 ByteStream::Outcome ByteStream::read(MutableBytes into) {
   if (!tls_) {
-    const ssize_t size = recv(fd_, into.data(), into.size(), MSG_DONTWAIT);
+    const ssize_t size = io_.receive(into.data(), into.size());
     if (size > 0) return {IoStatus::kDone, static_cast<std::size_t>(size)};
     return {size == 0 ? IoStatus::kClosed : after_error(IoStatus::kWantRead)};
   }
@@ -74,7 +67,7 @@ ByteStream::Outcome ByteStream::read(MutableBytes into) {
 
 bool ByteStream::write(Bytes message) {
   if (!tls_) {
-    out_.insert(out_.end(), message.begin(), message.end());
+    io_.out.insert(io_.out.end(), message.begin(), message.end());
     return true;
   }
   ERR_clear_error();
@@ -92,25 +85,25 @@ void ByteStream::finish() {
 
 IoStatus ByteStream::flush() {
   while (queued() != 0) {
-    const ssize_t sent = send(fd_, out_.data() + out_at_, queued(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send(io_.fd, io_.out.data() + io_.out_at, queued(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent <= 0) {
       const IoStatus status = after_error(IoStatus::kWantWrite);
       if (status != IoStatus::kWantWrite) return IoStatus::kClosed;
-      if (out_at_ >= kSentAtMost) {
-        out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_at_));
-        out_at_ = 0;
+      if (io_.out_at >= kSentAtMost) {
+        io_.out.erase(io_.out.begin(), io_.out.begin() + static_cast<std::ptrdiff_t>(io_.out_at));
+        io_.out_at = 0;
       }
       return status;
     }
-    out_at_ += static_cast<std::size_t>(sent);
+    io_.out_at += static_cast<std::size_t>(sent);
   }
-  out_.clear();
-  out_at_ = 0;
+  io_.out.clear();
+  io_.out_at = 0;
   return IoStatus::kDone;
 }
 
 void ByteStream::shrink() {
-  if (out_.empty()) out_.shrink_to_fit();
+  if (io_.out.empty()) io_.out.shrink_to_fit();
 }
 
 }  // namespace turnpike::control

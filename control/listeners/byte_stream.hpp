@@ -5,9 +5,9 @@
 #include <openssl/ssl.h>
 
 #include <memory>
-#include <vector>
 
 #include "common/base/types.hpp"
+#include "control/listeners/stream_io.hpp"
 
 namespace turnpike::control {
 
@@ -22,12 +22,17 @@ public:
   };
 
   // The descriptor stays its owner's.
-  explicit ByteStream(int fd) : fd_(fd) {}
+  explicit ByteStream(int fd) { io_.fd = fd; }
   ByteStream(const ByteStream&) = delete;  // TLS writes into this object
   ByteStream& operator=(const ByteStream&) = delete;
 
-  // From here on everything is TLS, as a server of this context. False: out of memory.
-  bool start_tls(SSL_CTX* context);
+  enum class TlsRole : std::uint8_t { kServer, kClient };
+  // From here on everything is TLS. False: out of memory.
+  bool start_tls(SSL_CTX* context, TlsRole role = TlsRole::kServer);
+
+  // The connection is readable: from now on as many calls of the kernel may read it, until it is empty.
+  // Without it every read says kWantRead.
+  void allow_reads(unsigned calls) { io_.reads_left = calls; }
   Status handshake();  // kDone: finished; kWantRead, with an answer queued perhaps
 
   Outcome read(MutableBytes into);
@@ -36,7 +41,7 @@ public:
   // Queues the goodbye of TLS, where there is one.
   void finish();
 
-  std::size_t queued() const { return out_.size() - out_at_; }
+  std::size_t queued() const { return io_.out.size() - io_.out_at; }
   // Sends what is queued: kDone (all of it), kWantWrite or kClosed.
   Status flush();
   // Gives back the memory of an empty queue.
@@ -48,10 +53,8 @@ private:
   };
   Status after_tls(int result);
 
-  int fd_;
+  StreamIo io_;
   std::unique_ptr<SSL, Free> tls_;
-  std::vector<std::uint8_t> out_;  // from out_at_ on: not yet sent
-  std::size_t out_at_ = 0;
 };
 
 }  // namespace turnpike::control

@@ -28,7 +28,7 @@ Listeners::Listeners(boost::asio::io_context& io, const ControlOptions& options,
                      Crypto& crypto)
     : io_(io),
       engine_(engine),
-      streams_(engine.clients(), engine, options.listeners.limits),
+      streams_(io, engine.clients(), engine, options.listeners.limits),
       worker_road_(std::make_unique<WorkerRoad>(engine)),
       dtls_(engine.clients(), engine, streams_.counters(), crypto, options.listeners.limits.connections),
       handshake_timer_(io) {}

@@ -2,9 +2,8 @@
 // Reading, writing and the end of a connection.
 #include "control/listeners/stream_client.hpp"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
-
-#include <boost/asio/post.hpp>
 
 #include "common/stun/channel_data.hpp"
 #include "control/listeners/proxy_protocol.hpp"
@@ -13,32 +12,29 @@
 namespace turnpike::control {
 namespace {
 
-using boost::asio::ip::tcp;
-using boost::system::error_code;
 using IoStatus = ByteStream::Status;
 
 constexpr std::uint8_t kTlsHandshake = 22;  // the first byte of a TLS client; no STUN or ChannelData has it
-constexpr int kReadsAtOnce = 16;            // then the others have their turn
+constexpr unsigned kReadsAtOnce = 4;        // calls of the kernel; then the others have their turn
 // Of a client without allocation: more than any request needs, less than what HTTP looks like.
 constexpr std::size_t kMaxFirstMessage = 4096;
 
 }  // namespace
 
-StreamClient::StreamClient(StreamSet& set, tcp::socket socket, const wire::Endpoint& source,
+StreamClient::StreamClient(StreamSet& set, UniqueFd socket, const wire::Endpoint& source,
                            const wire::Endpoint& local, bool behind_proxy, Time now)
     : Client(turn::Transport::kTcp),
       set_(set),
       socket_(std::move(socket)),
       source_(source.address),
-      stream_(socket_.native_handle()),
+      stream_(socket_.get()),
       framer_(kMaxFirstMessage),
       deadline_(now + StreamSet::kHandshakeTime),
-      phase_(behind_proxy ? Phase::kProxyHeader : Phase::kFirstByte) {
+      phase_(behind_proxy ? Phase::kProxyHeader : Phase::kFirstByte),
+      events_(StreamSet::kFirstEvents) {
   tuple_.client = wire::ClientEndpoint(source);
   tuple_.server = wire::ServerEndpoint(local);
 }
-
-StreamClient::~StreamClient() = default;
 
 bool StreamClient::has_room(std::size_t size) const {
   return stream_.queued() + size <= StreamSet::kMaxQueuedMedia;
@@ -47,28 +43,29 @@ bool StreamClient::has_room(std::size_t size) const {
 // A message that TLS refuses is lost with the connection, which the next read finds failed.
 void StreamClient::queue(Bytes message) { stream_.write(set_.padded(message)); }
 
-void StreamClient::wait_readable() {
-  if (reading_ || phase_ == Phase::kClosed) return;
-  reading_ = true;
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
-    self->reading_ = false;
-    if (!error && self->phase_ != Phase::kClosed) self->on_readable();
-  });
+void StreamClient::update_events() {
+  if (phase_ == Phase::kClosed) return;
+  const std::uint32_t wanted = (is_full() ? 0U : EPOLLIN) | (writing_ ? EPOLLOUT : 0U);
+  if (wanted == events_) return;
+  events_ = wanted;
+  set_.change(*this, wanted);
 }
 
-void StreamClient::wait_writable() {
-  if (writing_ || phase_ == Phase::kClosed) return;
-  writing_ = true;
-  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
-    self->writing_ = false;
-    if (error || self->phase_ == Phase::kClosed) return;
-    const bool was_full = self->stream_.queued() > StreamSet::kMaxQueued;
-    self->flush();
-    if (was_full && self->stream_.queued() <= StreamSet::kMaxQueued) self->on_readable();
-  });
+void StreamClient::on_ready(std::uint32_t events) {
+  const bool was_full = is_full();
+  if ((events & EPOLLOUT) != 0) {
+    writing_ = false;
+    flush();
+  }
+  const bool lost = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  const bool readable = lost || was_full || (events & EPOLLIN) != 0;
+  if (readable && phase_ != Phase::kClosed && !is_full()) on_readable();
+  if (lost) close(CloseReason::kByClient);  // where reading has not found out
+  update_events();
 }
 
 void StreamClient::on_readable() {
+  stream_.allow_reads(kReadsAtOnce);
   if (phase_ != Phase::kOpen && !open()) return;
   read_messages();
 }
@@ -83,7 +80,7 @@ bool StreamClient::open() {
 // Looks without taking, so that the bytes behind the header stay for whoever reads them, TLS or us.
 bool StreamClient::read_proxy_header() {
   std::array<std::uint8_t, kMaxProxyHeader> bytes;
-  const int fd = socket_.native_handle();
+  const int fd = socket_.get();
   const ssize_t size = recv(fd, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (size == 0) return end(CloseReason::kByClient);
   const auto known = static_cast<std::size_t>(std::max<ssize_t>(size, 0));
@@ -92,10 +89,7 @@ bool StreamClient::read_proxy_header() {
   // The bytes that were looked at still count as readable: wake only for more than these.
   const int wanted = header.status == ProxyStatus::kDone ? 1 : static_cast<int>(known) + 1;
   setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
-  if (header.status == ProxyStatus::kNeedMore) {
-    wait_readable();
-    return false;
-  }
+  if (header.status == ProxyStatus::kNeedMore) return false;
   recv(fd, bytes.data(), header.size, MSG_DONTWAIT);
   if (header.source) tuple_.client = wire::ClientEndpoint(*header.source);
   if (header.destination) tuple_.server = wire::ServerEndpoint(*header.destination);
@@ -106,12 +100,9 @@ bool StreamClient::read_proxy_header() {
 // Plain or TLS: the first byte tells (RFC 7983).
 bool StreamClient::detect() {
   std::uint8_t first = 0;
-  const ssize_t size = recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t size = recv(socket_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
   if (size == 0) return end(CloseReason::kByClient);
-  if (size < 0) {
-    wait_readable();
-    return false;
-  }
+  if (size < 0) return false;
   if (first != kTlsHandshake) return become_open();
   const TlsContext* tls = set_.tls();
   if (tls == nullptr) return end(CloseReason::kTlsNotServed);
@@ -131,7 +122,6 @@ bool StreamClient::shake_hands() {
   }
   if (status == IoStatus::kClosed) return end(CloseReason::kByClient);
   if (status == IoStatus::kFailed) return end(CloseReason::kTlsFailed);
-  wait_readable();
   return false;
 }
 
@@ -142,20 +132,15 @@ bool StreamClient::become_open() {
   return true;
 }
 
+// Until the kernel has no more, or others have their turn: then epoll says again that there is more.
 void StreamClient::read_messages() {
-  for (int i = 0; i < kReadsAtOnce && stream_.queued() <= StreamSet::kMaxQueued; ++i) {
+  while (!is_full()) {
     const ByteStream::Outcome read = stream_.read(set_.buffer());
+    if (read.status == IoStatus::kWantRead) return;
     if (read.status == IoStatus::kClosed) return close(CloseReason::kByClient);
     if (read.status == IoStatus::kFailed) return close(CloseReason::kStream);
-    if (read.status == IoStatus::kWantRead) return wait_readable();
     if (!take(Bytes(set_.buffer()).first(read.size))) return close(CloseReason::kStream);
   }
-  // A full queue is read on when it has drained; otherwise there may be more, for TLS without a sign from the
-  // kernel.
-  if (stream_.queued() > StreamSet::kMaxQueued) return wait_writable();
-  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (self->phase_ == Phase::kOpen && !self->reading_) self->on_readable();
-  });
 }
 
 // False: the stream is out of step.
@@ -177,10 +162,11 @@ bool StreamClient::take(Bytes bytes) {
 }
 
 void StreamClient::flush() {
-  if (phase_ == Phase::kClosed || writing_) return;  // a wait for room writes on
+  if (phase_ == Phase::kClosed || writing_) return;  // epoll will tell of room
   const IoStatus status = stream_.flush();
-  if (status == IoStatus::kWantWrite) return wait_writable();
-  if (status == IoStatus::kClosed) close(CloseReason::kByClient);
+  if (status == IoStatus::kClosed) return close(CloseReason::kByClient);
+  writing_ = status == IoStatus::kWantWrite;
+  update_events();
 }
 
 void StreamClient::tick(Time now) {
@@ -203,8 +189,6 @@ void StreamClient::close(CloseReason reason) {
   const bool was_open = std::exchange(phase_, Phase::kClosed) == Phase::kOpen;
   stream_.finish();
   stream_.flush();
-  error_code ignored;
-  socket_.close(ignored);
   set_.remove(*this, reason, was_open);
 }
 

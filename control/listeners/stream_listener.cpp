@@ -98,8 +98,9 @@ void StreamListener::take(tcp::socket socket) {
   const tcp::endpoint local = socket.local_endpoint(error);
   const wire::Endpoint source = from_asio(remote);
   if (error || !set_.admit(source.address)) return;
-  socket.non_blocking(true, error);
-  set_.add(std::make_shared<StreamClient>(set_, std::move(socket), source, from_asio(local), behind_proxy_,
+  UniqueFd fd(socket.release(error));  // StreamPoll waits for it, not Asio
+  if (error) return;
+  set_.add(std::make_shared<StreamClient>(set_, std::move(fd), source, from_asio(local), behind_proxy_,
                                           monotonic_now()));
 }
 

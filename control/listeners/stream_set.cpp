@@ -2,6 +2,8 @@
 // Limits, sweeping, counting.
 #include "control/listeners/stream_set.hpp"
 
+#include <sys/epoll.h>
+
 #include "common/stun/types.hpp"
 #include "control/listeners/stream_client.hpp"
 #include "control/runtime/clock.hpp"
@@ -36,8 +38,15 @@ std::uint64_t& counter_of(ClientCounters& counters, CloseReason reason) {
 
 }  // namespace
 
-StreamSet::StreamSet(ClientTable& table, ClientHandler& handler, const StreamLimits& limits)
-    : table_(table), handler_(handler), limits_(limits), buffer_(kReadSize) {}
+static_assert(StreamSet::kFirstEvents == EPOLLIN);
+
+StreamSet::StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler,
+                     const StreamLimits& limits)
+    : table_(table),
+      handler_(handler),
+      limits_(limits),
+      poll_(io, [this](int fd, std::uint32_t events) { on_ready(fd, events); }),
+      buffer_(kReadSize) {}
 
 StreamSet::~StreamSet() { close_all(); }
 
@@ -56,19 +65,34 @@ bool StreamSet::admit(const wire::IpAddress& source) {
 }
 
 void StreamSet::add(std::shared_ptr<StreamClient> client) {
+  if (!poll_.add(client->fd(), kFirstEvents)) {
+    ++counters_.refused_descriptors;
+    return;
+  }
   ++counters_.tcp_accepted;
   ++by_source_[client->source()];
-  StreamClient& added = *client;
-  clients_.insert(std::move(client));
-  added.start();
+  clients_.emplace(client->fd(), std::move(client));
+}
+
+void StreamSet::change(const StreamClient& client, std::uint32_t events) {
+  poll_.change(client.fd(), events);
+}
+
+// One that was closed earlier in the same batch is not there any more.
+void StreamSet::on_ready(int fd, std::uint32_t events) {
+  const auto found = clients_.find(fd);
+  if (found == clients_.end()) return;
+  const std::shared_ptr<StreamClient> client = found->second;  // its end may come on the way
+  client->on_ready(events);
 }
 
 void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) {
   ++counter_of(counters_, reason);
   counters_.media_dropped += client.dropped_media();
   if (const auto source = by_source_.find(client.source()); --source->second == 0) by_source_.erase(source);
-  const auto kept = client.shared_from_this();  // until the caller is done with it
-  clients_.erase(kept);
+  const auto found = clients_.find(client.fd());
+  const auto kept = std::move(found->second);  // until it is out of the table
+  clients_.erase(found);
   if (!was_open) return;
   table_.remove(client);
   if (reason == CloseReason::kStopping) return;  // the server goes with all its allocations
@@ -83,14 +107,19 @@ Bytes StreamSet::padded(Bytes message) {
   return padded_;
 }
 
+std::vector<std::shared_ptr<StreamClient>> StreamSet::all() const {
+  std::vector<std::shared_ptr<StreamClient>> clients;
+  clients.reserve(clients_.size());
+  for (const auto& [fd, client] : clients_) clients.push_back(client);
+  return clients;
+}
+
 void StreamSet::tick(Time now) {
-  const std::vector<std::shared_ptr<StreamClient>> all(clients_.begin(), clients_.end());
-  for (const auto& client : all) client->tick(now);
+  for (const auto& client : all()) client->tick(now);
 }
 
 void StreamSet::close_all() {
-  const std::vector<std::shared_ptr<StreamClient>> all(clients_.begin(), clients_.end());
-  for (const auto& client : all) client->close(CloseReason::kStopping);
+  for (const auto& client : all()) client->close(CloseReason::kStopping);
 }
 
 }  // namespace turnpike::control

@@ -5,12 +5,12 @@
 #include <boost/asio/io_context.hpp>
 #include <memory>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "common/base/time.hpp"
 #include "control/listeners/client_counters.hpp"
 #include "control/listeners/client_table.hpp"
+#include "control/listeners/stream_poll.hpp"
 #include "control/tls/tls_context.hpp"
 
 namespace turnpike::control {
@@ -43,12 +43,17 @@ public:
   static constexpr std::size_t kMaxQueued = 192 << 10;
   static constexpr int kSocketBuffer = 256 << 10;  // asked of the kernel, each way
 
-  StreamSet(ClientTable& table, ClientHandler& handler, const StreamLimits& limits);
+  static constexpr std::uint32_t kFirstEvents = 1;  // EPOLLIN: what a new connection waits for
+
+  StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler,
+            const StreamLimits& limits);
   ~StreamSet();
 
   // A connection from `source`: false, counted, when there are too many.
   bool admit(const wire::IpAddress& source);
   void add(std::shared_ptr<StreamClient> client);
+  // What epoll looks for from now on.
+  void change(const StreamClient& client, std::uint32_t events);
   // Called once by every client that was added.
   void remove(StreamClient& client, CloseReason reason, bool was_open);
   void tick(Time now);
@@ -69,12 +74,16 @@ public:
   Bytes padded(Bytes message);
 
 private:
+  void on_ready(int fd, std::uint32_t events);
+  std::vector<std::shared_ptr<StreamClient>> all() const;
+
   ClientTable& table_;
   ClientHandler& handler_;
   StreamLimits limits_;
   ClientCounters counters_;
   std::shared_ptr<TlsContext> tls_;
-  std::unordered_set<std::shared_ptr<StreamClient>> clients_;
+  StreamPoll poll_;
+  std::unordered_map<int, std::shared_ptr<StreamClient>> clients_;  // by descriptor
   std::unordered_map<wire::IpAddress, std::uint32_t> by_source_;
   std::vector<std::uint8_t> buffer_;
   std::vector<std::uint8_t> padded_;

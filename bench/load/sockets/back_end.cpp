@@ -18,8 +18,10 @@ constexpr std::size_t kSpareDescriptors = 64;
 
 Status run_hold(const Options& options, std::atomic<bool>& stop) {
   std::vector<Session> sessions = make_sessions(options);
-  raise_descriptor_limit(std::min<std::size_t>(options.sessions, options.sockets.open_sockets) +
-                         options.sockets.at_once + kSpareDescriptors);
+  const bool all_open = options.sockets.transport != ClientTransport::kUdp;
+  raise_descriptor_limit(
+      (all_open ? options.sessions : std::min(options.sessions, options.sockets.open_sockets)) +
+      options.sockets.at_once + kSpareDescriptors);
   ClientSockets clients(options, sessions, options.sockets.open_sockets);
   Signalling signalling(clients, options, sessions,
                         {options.sockets.at_once, true, options.sockets.allocate_only});
@@ -43,7 +45,8 @@ Status prepare(const Options& options, const std::vector<Session>& sessions, Cli
                std::vector<UdpSocket>& peers) {
   for (std::uint32_t i = 0; i < sessions.size(); ++i) {
     if (auto connected = peers[i].connect(sessions[i].relay); !connected) return connected;
-    for (UdpSocket* socket : {&clients[i], &peers[i]}) {
+    for (UdpSocket* socket : {&clients.udp(i), &peers[i]}) {
+      if (!socket->is_open()) continue;
       if (auto sized = socket->set_buffers(options.sockets.receive_buffer); !sized) return sized;
       socket->set_gro(options.sockets.gro);
     }

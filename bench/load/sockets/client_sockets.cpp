@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Opening on demand, epoll, and one datagram at a time.
+// Opening on demand, epoll, and one message at a time.
 #include "bench/load/sockets/client_sockets.hpp"
 
 #include <sys/epoll.h>
@@ -25,47 +25,73 @@ ClientSockets::ClientSockets(const Options& options, const std::vector<Session>&
       sessions_(sessions),
       keep_(keep),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      sockets_(sessions.size()) {}
+      sockets_(sessions.size()),
+      streams_(sessions.size()) {
+  if (options.sockets.transport == ClientTransport::kTls) tls_ = make_tls_context();
+}
 
 ClientSockets::~ClientSockets() { ::close(epoll_); }
 
-Status ClientSockets::open(std::uint32_t session) {
+Status ClientSockets::open_socket(std::uint32_t session) {
+  if (options_.sockets.transport != ClientTransport::kUdp) {
+    auto opened = StreamConnection::open(sessions_[session].client, options_.server, tls_.get());
+    if (!opened) return Error{opened.error()};
+    streams_[session] = std::move(*opened);
+    return Unit{};
+  }
   auto opened = UdpSocket::open(sessions_[session].client);
   if (!opened) return Error{opened.error()};
   if (auto connected = opened->connect(options_.server); !connected) return Error{connected.error()};
+  sockets_[session] = std::move(*opened);
+  return Unit{};
+}
+
+Status ClientSockets::open(std::uint32_t session) {
+  if (auto opened = open_socket(session); !opened) return opened;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = session;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, opened->fd(), &event) != 0) {
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd(session), &event) != 0) {
     return Error{std::string("epoll: ") + std::strerror(errno)};
   }
-  sockets_[session] = std::move(*opened);
   ++open_;
   return Unit{};
 }
 
 Status ClientSockets::send(std::uint32_t session, Bytes message) {
-  UdpSocket& socket = sockets_[session];
-  if (!socket.is_open()) {
+  if (!is_open(session)) {
     if (auto opened = open(session); !opened) return opened;
   }
   // An earlier ICMP error is told here, or the buffer is full: the request is repeated in either case.
-  static_cast<void>(::send(socket.fd(), message.data(), message.size(), 0));
+  if (StreamConnection* connection = stream(session)) {
+    static_cast<void>(connection->send(message));
+  } else {
+    static_cast<void>(::send(fd(session), message.data(), message.size(), 0));
+  }
   return Unit{};
 }
 
 void ClientSockets::receive(const Take& take) {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kWaitMs);
-  std::array<std::uint8_t, kMaxResponse> buffer;
   for (int i = 0; i < count; ++i) {
     const std::uint32_t session = events[static_cast<std::size_t>(i)].data.u32;
-    // Taking a message may close the socket.
-    while (sockets_[session].is_open()) {
-      const ssize_t size = recv(sockets_[session].fd(), buffer.data(), buffer.size(), 0);
-      if (size < 0) break;
-      take(session, Bytes(buffer.data(), static_cast<std::size_t>(size)));
+    StreamConnection* connection = stream(session);
+    if (connection == nullptr) {
+      receive_datagrams(session, take);
+    } else if (!connection->receive([&](Bytes message) { take(session, message); })) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->fd(), nullptr);  // closed; requests find no answer
     }
+  }
+}
+
+void ClientSockets::receive_datagrams(std::uint32_t session, const Take& take) {
+  std::array<std::uint8_t, kMaxResponse> buffer;
+  // Taking a message may close the socket.
+  while (sockets_[session].is_open()) {
+    const ssize_t size = recv(sockets_[session].fd(), buffer.data(), buffer.size(), 0);
+    if (size < 0) break;
+    take(session, Bytes(buffer.data(), static_cast<std::size_t>(size)));
   }
 }
 

@@ -102,6 +102,7 @@ void MediaRun::drain() {
   auto last = start;
   std::uint64_t before = 0;
   while (true) {
+    sender_.flush();
     if (threaded()) {
       std::this_thread::sleep_for(milliseconds(kIdleMs));
     } else {

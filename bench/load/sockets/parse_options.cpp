@@ -26,6 +26,15 @@ Status take_direction(const std::string& text, SocketOptions& options) {
   return Unit{};
 }
 
+Status take_transport(const std::string& text, std::uint32_t payload, SocketOptions& options) {
+  if (text == "udp") return Unit{};
+  if (text != "tcp" && text != "tls") return Error{"transport: udp, tcp or tls"};
+  options.transport = text == "tcp" ? ClientTransport::kTcp : ClientTransport::kTls;
+  if (options.threads != 1) return Error{"threads: 1 with --transport " + text};
+  if (payload % 4 != 0) return Error{"payload: a multiple of 4 with --transport " + text};
+  return Unit{};
+}
+
 }  // namespace
 
 void describe_sockets(po::options_description& all) {
@@ -34,9 +43,11 @@ void describe_sockets(po::options_description& all) {
   po::options_description sockets("over kernel sockets");
   // clang-format off
   sockets.add_options()
-    ("sockets", po::bool_switch(), "kernel UDP sockets instead of memif; needs --rate (or --hold)")
+    ("sockets", po::bool_switch(), "kernel sockets instead of memif; needs --rate (or --hold)")
     ("client-netns", text(""), "network namespace of the clients, as `ip netns` names it")
     ("peer-netns", text(""), "network namespace of the peers")
+    ("transport", text("udp"), "udp, tcp or tls: of the clients; certificates are not looked at")
+    ("deaf", po::bool_switch(), "the clients take no media: slow readers")
     ("direction", text("to-peer"), "to-peer, to-client or both")
     ("train", number(1), "packets of one session in a row; 1: sessions take turns")
     ("no-gso", po::bool_switch(), "a train leaves by sendmmsg, not as one datagram with UDP_SEGMENT")
@@ -80,6 +91,9 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
                  std::to_string(kMaxDatagram) + " bytes"};
   }
   options.train = static_cast<std::uint16_t>(train);
+  options.deaf = flag("deaf");
+  if (auto taken = take_transport(values["transport"].as<std::string>(), payload, options); !taken)
+    return taken;
   return take_direction(values["direction"].as<std::string>(), options);
 }
 

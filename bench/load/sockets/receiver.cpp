@@ -57,6 +57,7 @@ Result<std::unique_ptr<Receiver>> Receiver::make(const Ends& ends) {
 }
 
 Status Receiver::watch(Direction direction) {
+  if (direction == kToClient && ends_.options.sockets.deaf) return Unit{};
   for (std::uint32_t i = 0; i < ends_.sessions.size(); ++i) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -81,6 +82,9 @@ bool Receiver::step(int wait_ms) {
 unsigned Receiver::take(std::uint64_t tag) {
   const auto direction = static_cast<Direction>(tag & 1);
   const auto session = static_cast<std::uint32_t>(tag >> 1);
+  if (StreamConnection* stream = ends_.receiving_stream(direction, session)) {
+    return take_stream(*stream, session);
+  }
   for (std::size_t i = 0; i < kBatch; ++i) {
     messages_[i].msg_hdr.msg_control = controls_[i].data();
     messages_[i].msg_hdr.msg_controllen = kControl;
@@ -90,6 +94,17 @@ unsigned Receiver::take(std::uint64_t tag) {
     inspect_datagram(direction, session, messages_[static_cast<std::size_t>(i)]);
   }
   return static_cast<unsigned>(std::max(count, 0));
+}
+
+unsigned Receiver::take_stream(StreamConnection& stream, std::uint32_t session) {
+  unsigned taken = 0;
+  const bool open = stream.receive([&](Bytes message) {
+    inspect(kToClient, session, message);
+    ++taken;
+  });
+  // What would have come is missed in the count of deliveries.
+  if (!open) epoll_ctl(epoll_, EPOLL_CTL_DEL, stream.fd(), nullptr);
+  return taken;
 }
 
 void Receiver::inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message) {

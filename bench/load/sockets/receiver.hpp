@@ -44,6 +44,7 @@ private:
   explicit Receiver(const Ends& ends);
   Status watch(Direction direction);
   unsigned take(std::uint64_t tag);
+  unsigned take_stream(StreamConnection& stream, std::uint32_t session);
   void inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message);
   void inspect(Direction direction, std::uint32_t session, Bytes packet);
 

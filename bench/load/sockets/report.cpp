@@ -3,6 +3,7 @@
 #include "bench/load/sockets/report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -29,6 +30,11 @@ const char* direction_name(const SocketOptions& options) {
   return options.directions[0] == kToPeer ? "to-peer" : "to-client";
 }
 
+const char* transport_name(const SocketOptions& options) {
+  constexpr std::array<const char*, 3> kNames{"udp", "tcp", "tls"};
+  return kNames[static_cast<std::size_t>(options.transport)];
+}
+
 }  // namespace
 
 void print_media(const Options& options, const Outcome& outcome, const Signalling& signalling,
@@ -40,6 +46,7 @@ void print_media(const Options& options, const Outcome& outcome, const Signallin
   const auto lost = std::max<std::int64_t>(sent - delivered - dropped, 0);
   const auto in_time = static_cast<double>(end.received - begin.received);
   Json result{{"mode", "sockets"},
+              {"transport", transport_name(options.sockets)},
               {"framing", options.indications ? "indications" : "channels"},
               {"direction", direction_name(options.sockets)},
               {"sessions", options.sessions},
@@ -78,6 +85,7 @@ void print_hold(const Options& options, const HoldOutcome& outcome, const Signal
     failures[code == 0 ? "no answer" : std::to_string(code)] = count;
   }
   Json result{{"mode", "hold"},
+              {"transport", transport_name(options.sockets)},
               {"framing", options.sockets.allocate_only ? "none"
                           : options.indications         ? "indications"
                                                         : "channels"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// send, sendmsg with UDP_SEGMENT, sendmmsg.
+// send, sendmsg with UDP_SEGMENT, sendmmsg, and connections.
 #include "bench/load/sockets/sender.hpp"
 
 #include <netinet/in.h>
@@ -38,8 +38,9 @@ void Sender::send_train(Direction direction, std::uint32_t session) {
   for (std::uint32_t i = 0; i < options_.train; ++i) {
     messages.write(session, sequence + i, buffer_.data() + i * messages.size());
   }
+  StreamConnection* stream = ends_.sending_stream(direction, session);
   const int fd = ends_.sending_fd(direction, session);
-  int sent = transmit(fd, messages.size());
+  int sent = stream != nullptr ? transmit_stream(*stream, messages.size()) : transmit(fd, messages.size());
   if (sent < 0 && errno == ECONNREFUSED) {  // of an earlier packet; this one has not been tried
     ++departures_.errors;
     sent = transmit(fd, messages.size());
@@ -50,6 +51,19 @@ void Sender::send_train(Direction direction, std::uint32_t session) {
   sequence += left;
   departures_.sent += left;
   departures_.refused += options_.train - left;
+}
+
+int Sender::transmit_stream(StreamConnection& stream, std::size_t size) {
+  const std::size_t train = size * options_.train;
+  if (stream.send(Bytes(buffer_).first(train))) return options_.train;
+  errno = EAGAIN;
+  return -1;
+}
+
+void Sender::flush() {
+  for (std::uint32_t i = 0; i < ends_.sessions.size(); ++i) {
+    if (StreamConnection* stream = ends_.clients.stream(i)) stream->flush();
+  }
 }
 
 // How many packets left, or -1 and errno.

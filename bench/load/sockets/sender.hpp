@@ -23,10 +23,13 @@ public:
 
   // As many packets, in whole trains.
   void send(std::uint32_t packets);
+  // What connections had no room for when it was sent, as far as they have some now.
+  void flush();
   const Departures& departures() const { return departures_; }
 
 private:
   void send_train(Direction direction, std::uint32_t session);
+  int transmit_stream(StreamConnection& stream, std::size_t size);
   int transmit(int fd, std::size_t size);
   int transmit_segmented(int fd, std::size_t size);
   int transmit_batch(int fd, std::size_t size);

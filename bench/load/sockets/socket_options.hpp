@@ -10,8 +10,11 @@
 
 namespace turnpike::load {
 
+enum class ClientTransport : std::uint8_t { kUdp, kTcp, kTls };
+
 struct SocketOptions {
   bool on = false;
+  ClientTransport transport = ClientTransport::kUdp;
   std::string client_netns;  // empty: where the program was started
   std::string peer_netns;
   std::vector<Direction> directions{kToPeer};
@@ -21,6 +24,7 @@ struct SocketOptions {
   unsigned threads = 1;
   std::vector<int> cpus;  // the sender's, then the receiver's
   std::uint32_t receive_buffer = 0;
+  bool deaf = false;  // the clients take none of the media
 
   bool hold = false;
   bool allocate_only = false;

@@ -3,7 +3,6 @@
 #include "bench/load/sockets/udp_socket.hpp"
 
 #include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,32 +11,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/wire/socket_address.hpp"
+
 namespace turnpike::load {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SocketAddress address_of(const wire::Endpoint& endpoint) {
-  SocketAddress address;
-  if (endpoint.address.is_v4()) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.bytes.data(), sizeof v4.sin_addr);
-    std::memcpy(&address.storage, &v4, address.size = sizeof v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(endpoint.port);
-    std::memcpy(&v6.sin6_addr, endpoint.address.bytes.data(), sizeof v6.sin6_addr);
-    std::memcpy(&address.storage, &v6, address.size = sizeof v6);
-  }
-  return address;
-}
 
 Error failed(const wire::Endpoint& endpoint, const char* what) {
   return Error{to_string(endpoint) + ": " + what + ": " + std::strerror(errno)};
@@ -58,14 +35,16 @@ Result<UdpSocket> UdpSocket::open(const wire::Endpoint& local) {
   const int family = local.address.is_v4() ? AF_INET : AF_INET6;
   made.fd_ = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (made.fd_ < 0) return failed(local, "socket");
-  const SocketAddress address = address_of(local);
-  if (bind(made.fd_, address.get(), address.size) != 0) return failed(local, "bind");
+  wire::SocketAddress address;
+  if (const auto size = wire::to_kernel(local, address); bind(made.fd_, &address.any, size) != 0)
+    return failed(local, "bind");
   return made;
 }
 
 Status UdpSocket::connect(const wire::Endpoint& remote) {
-  const SocketAddress address = address_of(remote);
-  if (::connect(fd_, address.get(), address.size) != 0) return failed(remote, "connect");
+  wire::SocketAddress address;
+  if (const auto size = wire::to_kernel(remote, address); ::connect(fd_, &address.any, size) != 0)
+    return failed(remote, "connect");
   return Unit{};
 }
 

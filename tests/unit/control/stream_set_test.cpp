@@ -67,7 +67,7 @@ protected:
   boost::asio::io_context io;
   ClientTable table{1};
   RecordingHandler handler;
-  StreamSet set{table, handler, {3, 2}};
+  StreamSet set{io, table, handler, {3, 2}};
   std::unique_ptr<StreamListener> listener;
 };
 
