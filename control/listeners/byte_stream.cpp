@@ -14,7 +14,7 @@ using IoStatus = ByteStream::Status;
 
 // Sent bytes in front of the queue are cut off at this size, so that a reader that never quite catches up
 // does not make it grow.
-constexpr std::size_t kSentAtMost = 64 << 10;
+constexpr std::size_t kSentAtMost = 16 << 10;
 
 IoStatus after_error(IoStatus blocked) {
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return blocked;

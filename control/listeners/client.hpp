@@ -26,7 +26,7 @@ public:
   bool has_allocation() const { return allocation_.generation != 0; }
 
 protected:
-  virtual bool has_room(std::size_t size) const = 0;
+  virtual bool has_room(std::size_t size) = 0;
   virtual void queue(Bytes message) = 0;
 
   turn::FiveTuple tuple_;

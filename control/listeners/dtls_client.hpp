@@ -37,7 +37,7 @@ public:
   Time heard = {};  // when the client was last heard or had an allocation
 
 private:
-  bool has_room(std::size_t /*size*/) const override { return true; }
+  bool has_room(std::size_t /*size*/) override { return true; }
   void queue(Bytes message) override;
 
   TlsPointer tls_;

@@ -33,7 +33,7 @@ public:
 private:
   enum class Phase : std::uint8_t { kProxyHeader, kFirstByte, kHandshake, kOpen, kClosed };
 
-  bool has_room(std::size_t size) const override;
+  bool has_room(std::size_t size) override;
   void queue(Bytes message) override;
 
   void on_readable();

@@ -39,8 +39,8 @@ public:
   static constexpr seconds kHandshakeTime{10};  // from accept to the first message that may come
   static constexpr seconds kIdleTime{60};       // without allocation
   // What waits for one slow reader. Media above the first is dropped, above the second nothing more is read.
-  static constexpr std::size_t kMaxQueuedMedia = 128 << 10;
-  static constexpr std::size_t kMaxQueued = 192 << 10;
+  static constexpr std::size_t kMaxQueuedMedia = 64 << 10;
+  static constexpr std::size_t kMaxQueued = 96 << 10;
   static constexpr int kSocketBuffer = 256 << 10;  // asked of the kernel, each way
 
   static constexpr std::uint32_t kFirstEvents = 1;  // EPOLLIN: what a new connection waits for

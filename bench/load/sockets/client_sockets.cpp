@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kWaitMs = 1;
 constexpr std::size_t kMaxResponse = 2048;
+constexpr int kDeafBuffer = 16 << 10;  // soon full
 
 }  // namespace
 
@@ -34,7 +35,8 @@ ClientSockets::~ClientSockets() { ::close(epoll_); }
 
 Status ClientSockets::open_socket(std::uint32_t session) {
   if (options_.sockets.transport != ClientTransport::kUdp) {
-    auto opened = StreamConnection::open(sessions_[session].client, options_.server, tls_.get());
+    auto opened = StreamConnection::open(sessions_[session].client, options_.server, tls_.get(),
+                                         options_.sockets.deaf ? kDeafBuffer : 0);
     if (!opened) return Error{opened.error()};
     streams_[session] = std::move(*opened);
     return Unit{};

@@ -31,13 +31,15 @@ Error failed_with(const wire::Endpoint& endpoint, const char* what) {
 }  // namespace
 
 Result<std::unique_ptr<StreamConnection>> StreamConnection::open(const wire::Endpoint& local,
-                                                                 const wire::Endpoint& server, SSL_CTX* tls) {
+                                                                 const wire::Endpoint& server, SSL_CTX* tls,
+                                                                 int receive_buffer) {
   const int fd = socket(local.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed_with(local, "socket");
   std::unique_ptr<StreamConnection> made(new StreamConnection(fd));
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   wire::SocketAddress address;
   if (const auto size = wire::to_kernel(local, address); bind(fd, &address.any, size) != 0) {
     return failed_with(local, "bind");

@@ -14,9 +14,11 @@ namespace turnpike::load {
 
 class StreamConnection {
 public:
-  // Connected, and with a context its handshake done, when this returns; then it never blocks.
+  // Connected, and with a context its handshake done, when this returns; then it never blocks. The kernel
+  // keeps `receive_buffer` bytes for it; 0: as many as it likes.
   static Result<std::unique_ptr<StreamConnection>> open(const wire::Endpoint& local,
-                                                        const wire::Endpoint& server, SSL_CTX* tls);
+                                                        const wire::Endpoint& server, SSL_CTX* tls,
+                                                        int receive_buffer);
   ~StreamConnection();
   StreamConnection(const StreamConnection&) = delete;
   StreamConnection& operator=(const StreamConnection&) = delete;

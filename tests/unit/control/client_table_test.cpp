@@ -18,7 +18,7 @@ public:
     tuple_.server = wire::ServerEndpoint({ip("10.0.1.1"), 0, 3478});
   }
   void flush() override { ++flushed; }
-  bool has_room(std::size_t) const override { return room; }
+  bool has_room(std::size_t) override { return room; }
   void queue(Bytes message) override { sizes.push_back(message.size()); }
 
   bool room = true;
