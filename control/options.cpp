@@ -167,6 +167,8 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   out.turn.nonce_lifetime = time("stale-nonce");
   out.turn.quotas.user = static_cast<std::uint32_t>(options.number("user-quota"));
   out.turn.quotas.total = static_cast<std::uint32_t>(options.number("total-quota"));
+  out.turn.quotas.max_bps = static_cast<std::uint64_t>(options.number("max-bps"));
+  out.turn.quotas.bps_capacity = static_cast<std::uint64_t>(options.number("bps-capacity"));
   out.dataplane_timeout = time("dataplane-timeout");
   return Unit{};
 }

@@ -61,8 +61,8 @@ struct alignas(kCacheLine) Flow {
   std::uint16_t next_hop = kUnreachable;
   std::uint16_t pseudo_sum =
       0;  // one's-complement sum of addresses, protocol and ports as they stand in `header`
-  std::uint16_t channel = 0;      // towards the client: the number to prepend; of a permission: see Tables
-  std::uint16_t source_port = 0;  // of `header`, for hairpinned packets
+  std::uint16_t channel = 0;  // towards the client: the number to prepend; of a permission: see Tables
+  std::uint16_t limited = 0;  // 1: the allocation has a bandwidth limit
 
   bool is_v4() const noexcept { return (header[0] >> 4) == 4; }
 };

@@ -39,7 +39,6 @@ bool make_header(const wire::Endpoint& from, const wire::Endpoint& to, Flow& flo
               sizeof udp);
   flow.pseudo_sum =
       wire::udp_pseudo_sum(from.address, to.address, 0).add(udp.source_port).add(udp.destination_port).fold();
-  flow.source_port = from.port;
   return true;
 }
 

@@ -7,8 +7,7 @@
 
 namespace turnpike::dataplane {
 
-// Fills header, pseudo_sum and source_port of `flow`; deadline, allocation, next hop and channel are the
-// caller's. False when the families differ.
+// Fills header and pseudo_sum of `flow`; the rest is the caller's. False when the families differ.
 bool make_header(const wire::Endpoint& from, const wire::Endpoint& to, Flow& flow) noexcept;
 
 }  // namespace turnpike::dataplane

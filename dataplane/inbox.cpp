@@ -48,6 +48,9 @@ void clear_counters(Lcore& lcore, std::uint32_t allocation) noexcept {
                         &counters.to_client_bytes}) {
     counter->store(0, std::memory_order_relaxed);
   }
+  shm::OverLimitCounters& over_limit = lcore.region->over_limit(lcore.index, allocation);
+  over_limit.to_peer_packets.store(0, std::memory_order_relaxed);
+  over_limit.to_client_packets.store(0, std::memory_order_relaxed);
 }
 
 bool set_local_address(Lcore& lcore, const shm::LocalAddress& fact) noexcept {

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Tables>> Tables::create(WorkerIndex worker, const shm::Ca
   tables->permissions_.resize(capacity.permissions);
   tables->allocations_.resize(capacity.allocations);
   tables->infos_.resize(capacity.allocations);
+  tables->bandwidths_.resize(capacity.allocations);
   tables->allocation_records_.resize(capacity.allocations);
   tables->permission_records_.resize(capacity.permissions);
   tables->channel_records_.resize(capacity.channels);
@@ -136,34 +137,6 @@ std::uint32_t Tables::find_permission(std::uint32_t allocation, const FlowKey& k
   });
 }
 
-// Permissions and channels never outlive their allocation, even when nobody removes them: the earlier
-// deadline counts. The facts keep their own deadlines, so that refreshing the allocation alone lifts the
-// limit again.
-void Tables::set_deadline(const PermissionRecord& permission, std::uint64_t allocation_deadline_ns) noexcept {
-  permissions_[permission.fact.permission.index].deadline =
-      deadline_tick(std::min(permission.fact.deadline_ns, allocation_deadline_ns));
-}
-
-void Tables::set_deadline(const ChannelRecord& channel, std::uint64_t allocation_deadline_ns) noexcept {
-  ChannelFlows& flows = channels_[channel.fact.channel.index];
-  const std::uint64_t deadline_ns = std::min(channel.fact.deadline_ns, allocation_deadline_ns);
-  flows.to_peer.deadline = deadline_tick(deadline_ns);
-  // RFC 8656 sections 9 and 12.7: towards the client both the permission and the channel have to live.
-  flows.to_client.deadline = deadline_tick(std::min(deadline_ns, channel.fact.permission_deadline_ns));
-  flows.to_client.next_hop = allocations_[channel.fact.allocation.index].next_hop;
-}
-
-void Tables::set_deadlines(const AllocationRecord& allocation) noexcept {
-  const std::uint64_t deadline_ns = allocation.fact.deadline_ns;
-  allocations_[allocation.fact.allocation.index].deadline = deadline_tick(deadline_ns);
-  for (std::uint32_t i = allocation.first_permission; i != kNoSlot; i = permission_records_[i].links.next) {
-    set_deadline(permission_records_[i], deadline_ns);
-  }
-  for (std::uint32_t i = allocation.first_channel; i != kNoSlot; i = channel_records_[i].links.next) {
-    set_deadline(channel_records_[i], deadline_ns);
-  }
-}
-
 Tables::AllocationRecord* Tables::owner(const shm::Slot& allocation) noexcept {
   if (!valid(allocation, allocation_records_.size())) return nullptr;
   AllocationRecord& record = allocation_records_[allocation.index];
@@ -226,7 +199,7 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
   if (refresh) {
     record.fact = fact;
     allocations_[fact.allocation.index].next_hop = fact.client_next_hop;
-    set_deadlines(record);
+    follow(record);
     return Applied::kDone;
   }
   AllocationRecord fresh;
@@ -257,7 +230,7 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
     if (key.tag != 0) info.relays[family] = {key.local, key.local_port};
   }
   remove_other_families(record);
-  set_deadlines(record);
+  follow(record);
   return Applied::kDone;
 }
 
@@ -303,7 +276,7 @@ Applied Tables::install(const shm::PermissionFact& fact, const LocalAddresses& l
   }
   record.fact = fact;
   permissions_[fact.permission.index].next_hop = locals.hairpins(fact.peer) ? kHairpin : fact.next_hop;
-  set_deadline(record, allocation->fact.deadline_ns);
+  follow(record, allocation->fact.deadline_ns);
   return Applied::kDone;
 }
 
@@ -343,7 +316,7 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
   flows.to_client = allocations_[fact.allocation.index];
   flows.to_client.channel = fact.number;
   flows.to_peer.next_hop = locals.hairpins(fact.peer.address) ? kHairpin : fact.next_hop;
-  set_deadline(record, allocation->fact.deadline_ns);
+  follow(record, allocation->fact.deadline_ns);
   return Applied::kDone;
 }
 
@@ -358,6 +331,7 @@ void Tables::remove_allocation(shm::Slot slot) noexcept {
   drop_keys(*record);
   allocations_[slot.index] = {};
   infos_[slot.index] = {};
+  bandwidths_[slot.index] = {};
   *record = {};
 }
 
@@ -389,6 +363,7 @@ void Tables::clear() noexcept {
   std::fill(permissions_.begin(), permissions_.end(), Flow{});
   std::fill(allocations_.begin(), allocations_.end(), Flow{});
   std::fill(infos_.begin(), infos_.end(), AllocationInfo{});
+  std::fill(bandwidths_.begin(), bandwidths_.end(), Bandwidth{});
   std::fill(allocation_records_.begin(), allocation_records_.end(), AllocationRecord{});
   std::fill(permission_records_.begin(), permission_records_.end(), PermissionRecord{});
   std::fill(channel_records_.begin(), channel_records_.end(), ChannelRecord{});

@@ -17,6 +17,7 @@
 
 #include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
+#include "dataplane/bandwidth.hpp"
 #include "dataplane/flow.hpp"
 #include "dataplane/flow_keys.hpp"
 #include "dataplane/local_addresses.hpp"
@@ -55,6 +56,7 @@ public:
   const Flow& permission(std::uint32_t slot) const noexcept { return permissions_[slot]; }
   const Flow& allocation(std::uint32_t slot) const noexcept { return allocations_[slot]; }
   AllocationInfo& info(std::uint32_t slot) noexcept { return infos_[slot]; }
+  Bandwidth& bandwidth(std::uint32_t slot) noexcept { return bandwidths_[slot]; }  // where Flow::limited
   // What find() said of a kPermission key, as the peer's packet needs it: the only permission that lives. It
   // may be expired when none lives; kNoSlot when several do, and nobody can say whose packet it is.
   std::uint32_t only_live_permission(std::uint32_t slot, Tick now) const noexcept {
@@ -117,9 +119,9 @@ private:
   Tables() = default;
   bool add(const FlowKey& key, std::uint32_t slot) noexcept;
   void drop(const FlowKey& key) noexcept;
-  void set_deadlines(const AllocationRecord& allocation) noexcept;
-  void set_deadline(const PermissionRecord& permission, std::uint64_t allocation_deadline_ns) noexcept;
-  void set_deadline(const ChannelRecord& channel, std::uint64_t allocation_deadline_ns) noexcept;
+  void follow(const AllocationRecord& allocation) noexcept;
+  void follow(const PermissionRecord& permission, std::uint64_t allocation_deadline_ns) noexcept;
+  void follow(const ChannelRecord& channel, std::uint64_t allocation_deadline_ns) noexcept;
   void remove_other_families(const AllocationRecord& record) noexcept;
   AllocationRecord* owner(const shm::Slot& allocation) noexcept;
   bool keys_of(const shm::AllocationFact& fact, const LocalAddresses& locals,
@@ -159,6 +161,7 @@ private:
   std::vector<Flow> permissions_;
   std::vector<Flow> allocations_;
   std::vector<AllocationInfo> infos_;
+  std::vector<Bandwidth> bandwidths_;
   std::vector<AllocationRecord> allocation_records_;
   std::vector<PermissionRecord> permission_records_;
   std::vector<ChannelRecord> channel_records_;

@@ -16,7 +16,7 @@
 namespace turnpike::shm {
 
 inline constexpr std::uint64_t kMagic = 0x65'6b'69'70'6e'72'75'74;  // "turnpike"
-inline constexpr std::uint32_t kAbiVersion = 3;
+inline constexpr std::uint32_t kAbiVersion = 4;
 
 inline constexpr std::uint32_t kMaxWorkers = 64;
 inline constexpr std::uint32_t kMaxPorts = 32;
@@ -68,6 +68,7 @@ struct Sections {
   std::uint64_t ports = 0;                // PortRecord[kMaxPorts]
   std::uint64_t workers = 0;              // WorkerBlock[workers + 1]; the last one is the main lcore's
   std::uint64_t allocation_counters = 0;  // AllocationCounters[workers][allocations]
+  std::uint64_t over_limit = 0;           // OverLimitCounters[workers][allocations]
   std::uint64_t rings = 0;  // (workers + 1) × {command indices, event indices, command cells, event cells}
   std::uint64_t ledger = 0;
   std::uint64_t total = 0;

@@ -82,8 +82,9 @@ struct AllocationFact {
   std::uint16_t client_next_hop = kNoNextHop;
   std::array<std::uint8_t, 6> reserved{};
   std::uint64_t deadline_ns = 0;
+  std::uint64_t max_bps = 0;  // bytes per second of each direction, 0: no limit
 };
-static_assert(sizeof(AllocationFact) == 104);
+static_assert(sizeof(AllocationFact) == 112);
 
 struct PermissionFact {
   Slot permission;

@@ -67,4 +67,12 @@ struct alignas(32) AllocationCounters {
 };
 static_assert(sizeof(AllocationCounters) == 32);
 
+// What an allocation lost to its bandwidth limit. Apart from the live traffic: only allocations with a limit
+// ever touch it.
+struct OverLimitCounters {
+  SharedCounter to_peer_packets;    // worker: rw, control: ro
+  SharedCounter to_client_packets;  // worker: rw, control: ro
+};
+static_assert(sizeof(OverLimitCounters) == 16);
+
 }  // namespace turnpike::shm

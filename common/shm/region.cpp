@@ -40,7 +40,7 @@ bool plausible(const Capacity& capacity) {
 
 bool same(const Sections& a, const Sections& b) {
   return a.ports == b.ports && a.workers == b.workers && a.allocation_counters == b.allocation_counters &&
-         a.rings == b.rings && a.ledger == b.ledger && a.total == b.total;
+         a.over_limit == b.over_limit && a.rings == b.rings && a.ledger == b.ledger && a.total == b.total;
 }
 
 std::uint64_t monotonic_ns() {
@@ -60,8 +60,9 @@ Sections layout(const Capacity& capacity) {
   sections.ports = 4096;
   sections.workers = align_up(sections.ports + sizeof(PortRecord) * kMaxPorts);
   sections.allocation_counters = align_up(sections.workers + sizeof(WorkerBlock) * (capacity.workers + 1));
-  sections.rings = align_up(sections.allocation_counters + sizeof(AllocationCounters) * capacity.allocations *
-                                                               std::uint64_t{capacity.workers});
+  const std::uint64_t allocations = std::uint64_t{capacity.allocations} * capacity.workers;
+  sections.over_limit = align_up(sections.allocation_counters + sizeof(AllocationCounters) * allocations);
+  sections.rings = align_up(sections.over_limit + sizeof(OverLimitCounters) * allocations);
   sections.ledger = align_up(sections.rings + ring_bytes(capacity) * (capacity.workers + 1));
   sections.total = (sections.ledger + capacity.ledger_size + 4095) & ~std::uint64_t{4095};
   return sections;
@@ -173,6 +174,11 @@ AllocationCounters& Region::allocation(WorkerIndex worker, std::uint32_t index) 
   const std::uint64_t row = std::uint64_t{worker} * capacity_.allocations + index;
   return *reinterpret_cast<AllocationCounters*>(
       at(sections_.allocation_counters + sizeof(AllocationCounters) * row));
+}
+
+OverLimitCounters& Region::over_limit(WorkerIndex worker, std::uint32_t index) const noexcept {
+  const std::uint64_t row = std::uint64_t{worker} * capacity_.allocations + index;
+  return *reinterpret_cast<OverLimitCounters*>(at(sections_.over_limit + sizeof(OverLimitCounters) * row));
 }
 
 std::uint64_t Region::ring_stride() const noexcept { return ring_bytes(capacity_); }

@@ -37,6 +37,7 @@ public:
   WorkerBlock& worker(WorkerIndex worker) const noexcept;
   PortRecord& port(std::uint16_t port) const noexcept;
   AllocationCounters& allocation(WorkerIndex worker, std::uint32_t index) const noexcept;
+  OverLimitCounters& over_limit(WorkerIndex worker, std::uint32_t index) const noexcept;
   RingView command_ring(WorkerIndex worker) const noexcept;
   RingView event_ring(WorkerIndex worker) const noexcept;
 

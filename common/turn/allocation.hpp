@@ -77,6 +77,7 @@ struct Allocation {
   FiveTuple five_tuple;
   RelayLeg legs[2];  // IPv4, IPv6
   UserTable::User* user = nullptr;
+  std::uint64_t max_bps = 0;  // bytes per second of each direction, 0: no limit
   stun::TransactionId created_by{};
   stun::TransactionId latest{};                   // the latest request with facts, to know its repetition
   std::uint64_t latest_fact = 0;                  // and the last of those

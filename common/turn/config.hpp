@@ -13,10 +13,12 @@
 
 namespace turnpike::turn {
 
-// Of realms that have none of their own; 0: no limit.
+// Of realms that have none of their own, but for the last; 0: no limit.
 struct Quotas {
-  std::uint32_t user = 0;   // allocations of one user
-  std::uint32_t total = 0;  // of all users of a realm
+  std::uint32_t user = 0;          // allocations of one user
+  std::uint32_t total = 0;         // of all users of a realm
+  std::uint64_t max_bps = 0;       // bytes per second of one allocation, each direction
+  std::uint64_t bps_capacity = 0;  // of all allocations of all realms that have such a limit
 };
 
 struct Config {

@@ -52,6 +52,7 @@ struct InstallAllocation {
       relay_v4;  // family kNone when there is none; the same fact with one of them gone removes that family
   RelayEndpoint relay_v6;
   Time deadline{};  // of the family that lives longer; the other one's end comes as a fact without it
+  std::uint64_t max_bps = 0;  // bytes per second of each direction, 0: no limit
 };
 struct RemoveAllocation {  // takes its permissions and channels with it
   std::uint64_t seq = 0;

@@ -282,6 +282,10 @@ void Server::set_draining(bool draining) { state_->service.draining = draining; 
 
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
 
+Server::BandwidthUse Server::bandwidth_use() const {
+  return {state_->service.sessions.bandwidth().handed_out(), state_->service.quotas.bps_capacity};
+}
+
 const ServerCounters& Server::counters() const { return state_->service.counters; }
 
 void Server::for_each_session(const std::function<void(const SessionView&)>& visit) const {
@@ -296,6 +300,7 @@ void Server::for_each_session(const std::function<void(const SessionView&)>& vis
     view.relay_v4 = RelayEndpoint(outside(allocation.legs[0].own));
     view.relay_v6 = RelayEndpoint(outside(allocation.legs[1].own));
     view.deadline = allocation.deadline();
+    view.max_bps = allocation.max_bps;
     service.sessions.for_each_permission(allocation, [&](const Permission& permission) {
       view.peers.push_back({PeerEndpoint(outside({permission.peer, 0, 0})), 0, permission.deadline});
     });

@@ -29,6 +29,7 @@ struct SessionView {
   RelayEndpoint relay_v4;  // as advertised; of several sessions when peers are multiplexed
   RelayEndpoint relay_v6;
   Time deadline{};
+  std::uint64_t max_bps = 0;  // 0: no limit
   struct Peer {
     PeerEndpoint peer;          // port 0: a permission
     std::uint16_t channel = 0;  // 0: a permission
@@ -69,11 +70,17 @@ public:
 
   // Replaces who may be a peer; what is permitted already stays until it runs out.
   void set_peer_policy(PeerPolicies policies);
-  void set_quotas(const Quotas& quotas);  // what exists lives on
+  // What exists lives on; its bandwidth limit follows at its next Refresh.
+  void set_quotas(const Quotas& quotas);
   // While draining, Allocate gets 403; what exists lives on.
   void set_draining(bool draining);
 
   std::size_t allocation_count() const;
+  struct BandwidthUse {
+    std::uint64_t handed_out = 0;  // to all allocations with a limit
+    std::uint64_t capacity = 0;    // 0: endless
+  };
+  BandwidthUse bandwidth_use() const;
   const ServerCounters& counters() const;
   void for_each_session(const std::function<void(const SessionView&)>& visit) const;
   // The connection of a client on TCP, TLS or DTLS is gone, and its allocation with it (RFC 8656 section 6).

@@ -30,6 +30,17 @@ struct Service {
         reservations(sessions.ports(), random, config.reservation_hold, config.max_reservations),
         deletions(random.value<std::uint64_t>(), config.max_remembered_deletions) {}
 
+  // What the realm itself says; nothing for one that is unknown, and for the nobody of no-auth.
+  RealmLimits limits_of(std::string_view realm) const {
+    const Realm* found = users.realm(realm);
+    return found == nullptr ? RealmLimits{} : found->limits;
+  }
+  // The bandwidth limit that an allocation of a user of this realm is to have, 0: none.
+  std::uint64_t max_bps_of(std::string_view realm) const {
+    const std::uint64_t own = limits_of(realm).max_bps;
+    return std::min(own != 0 ? own : quotas.max_bps, kLargestBps);
+  }
+
   const Config config;
   Crypto& crypto;
   Users& users;

@@ -67,6 +67,7 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
   }
   allocation.wish = spec.wish;
   allocation.keeps_port = spec.keeps_port;
+  set_max_bps(allocation, spec.max_bps);
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     if (const auto& port = spec.ports[family == Family::kIpv6 ? 1 : 0]) {
       set_leg(allocation, family, *port, spec.deadline);
@@ -112,13 +113,19 @@ void Sessions::rest_shared_ports(const Allocation& allocation, Time now) {
   }
 }
 
-void Sessions::refresh(Allocation& allocation, std::span<const Family> families, Time deadline, Step& step) {
+void Sessions::set_max_bps(Allocation& allocation, std::uint64_t max_bps) {
+  bandwidth_.exchange(std::exchange(allocation.max_bps, max_bps), max_bps);
+}
+
+void Sessions::refresh(Allocation& allocation, std::span<const Family> families, Time deadline,
+                       std::uint64_t max_bps, Step& step) {
   PendingFact fact{FactKind::kRefreshedAllocation, ObjectKind::kAllocation, 0, 0, {}, {}};
   for (int i = 0; i < 2; ++i) fact.before[i] = allocation.legs[i].deadline;
   for (const Family family : families) {
     if (allocation.leg(family).present()) allocation.leg(family).deadline = deadline;
   }
   for (int i = 0; i < 2; ++i) fact.after[i] = allocation.legs[i].deadline;
+  set_max_bps(allocation, max_bps);
   set_timer(allocation);
   install(allocation, fact, step.effects);
 }
@@ -159,6 +166,7 @@ void Sessions::remove(Allocation& allocation, Effects& effects, EndReason reason
   by_client_.erase(hash_value(allocation.five_tuple, seed_),
                    reference(allocation.id.worker, allocation.id.index));
   users_.leave(allocation.user);
+  set_max_bps(allocation, 0);
   owner.allocations.retire(allocation.id.index);
   owner.log.retire(Retired::Kind::kAllocation, allocation.id.index);
 }
@@ -196,7 +204,7 @@ std::uint64_t Sessions::install(Allocation& allocation, PendingFact fact, Effect
   fact.generation = allocation.id.generation;
   const std::uint64_t seq = worker(allocation).log.append(fact);
   effects.push(InstallAllocation{seq, allocation.id, allocation.five_tuple, allocation.legs[0].own,
-                                 allocation.legs[1].own, allocation.deadline()});
+                                 allocation.legs[1].own, allocation.deadline(), allocation.max_bps});
   return seq;
 }
 

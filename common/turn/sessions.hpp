@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "common/turn/bandwidth.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/fact_log.hpp"
 #include "common/turn/flat_index.hpp"
@@ -34,7 +35,8 @@ struct NewAllocation {
   AddressFailure failure;
   std::optional<stun::ReservationToken> reservation;
   PortWish wish = PortWish::kAny;
-  bool keeps_port = false;  // it comes by a reservation
+  bool keeps_port = false;    // it comes by a reservation
+  std::uint64_t max_bps = 0;  // as the ledger offered it; 0: no limit
 };
 
 // Who gets a peer's datagram, and as what; or why nobody does.
@@ -53,6 +55,7 @@ public:
   PortPool& ports() { return ports_; }
   const PortPool& ports() const { return ports_; }
   const UserTable& users() const { return users_; }
+  const BandwidthLedger& bandwidth() const { return bandwidth_; }
   FactLog& log(WorkerIndex worker) { return workers_[worker].log; }
   std::size_t count() const { return by_client_.size(); }
 
@@ -61,7 +64,9 @@ public:
   Allocation* find(SlotId id);
   bool has_room(WorkerIndex worker) const { return workers_[worker].allocations.available() > 0; }
   Allocation& create(const NewAllocation& spec, Step& step);  // has_room() was true
-  void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, Step& step);
+  // `max_bps`: its limit from here on, taken out of the ledger in exchange for the old one.
+  void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, std::uint64_t max_bps,
+               Step& step);
   void remove_family(Allocation& allocation, Family family,
                      Effects& effects);      // the last one: removes it all, as deleted
   void report_end_of_all(EndReason reason);  // to the observer; nothing changes
@@ -136,6 +141,7 @@ private:
   void set_leg(Allocation& allocation, Family family, RelayPort port, Time deadline);
   bool expire_legs(Allocation& allocation, Step& step);  // true: the allocation is gone
   void set_timer(const Allocation& allocation);
+  void set_max_bps(Allocation& allocation, std::uint64_t max_bps);
   void retire_leg(Allocation& allocation, const RelayLeg& leg);
   SessionRecord record_of(const Allocation& allocation) const;
   void report_begin(WorkerIndex worker, std::uint64_t seq, const PendingFact& fact);
@@ -176,6 +182,7 @@ private:
   PortPool ports_;
   SharedPortPool shared_ports_;
   UserTable users_;
+  BandwidthLedger bandwidth_;
   std::deque<Worker> workers_;  // never moved
   FlatIndex by_client_;
   FlatIndex by_relay_;            // while every relayed address has one allocation

@@ -123,6 +123,11 @@ Json report_users(const ReportSources& sources) {
   return report;
 }
 
+Json report_bandwidth(const ReportSources& sources) {
+  const auto use = sources.engine.server().bandwidth_use();
+  return {{"handed_out_bps", use.handed_out}, {"capacity_bps", use.capacity}};
+}
+
 Json report_errors(const ReportSources& sources, Time now) {
   Json errors = Json::array();
   for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
@@ -142,6 +147,8 @@ Json report_errors(const ReportSources& sources, Time now) {
 Json report_session(const ReportSources& sources, const turn::SessionView& session, Time now) {
   const shm::AllocationCounters& traffic =
       sources.attachment.region().allocation(session.allocation.worker, session.allocation.index);
+  const shm::OverLimitCounters& over_limit =
+      sources.attachment.region().over_limit(session.allocation.worker, session.allocation.index);
   const Client* client = sources.engine.clients().find(session.five_tuple);
   Json relays = Json::array();
   for (const wire::RelayEndpoint& relay : {session.relay_v4, session.relay_v6}) {
@@ -155,19 +162,25 @@ Json report_session(const ReportSources& sources, const turn::SessionView& sessi
     entry["expires_in_s"] = whole_seconds(peer.deadline - now);
     peers.push_back(std::move(entry));
   }
-  return {
-      {"user", session.user},
-      {"realm", session.realm},
-      {"client", wire::to_string(session.five_tuple.client)},
-      {"server", wire::to_string(session.five_tuple.server)},
-      {"transport", std::string(turn::name_of(session.five_tuple.transport))},
-      {"relays", std::move(relays)},
-      {"expires_in_s", whole_seconds(session.deadline - now)},
-      {"worker", session.allocation.worker},
-      {"to_peer", {{"packets", load(traffic.to_peer_packets)}, {"bytes", load(traffic.to_peer_bytes)}}},
-      {"to_client", {{"packets", load(traffic.to_client_packets)}, {"bytes", load(traffic.to_client_bytes)}}},
-      {"media_dropped", client == nullptr ? 0 : client->dropped_media()},
-      {"peers", std::move(peers)}};
+  return {{"user", session.user},
+          {"realm", session.realm},
+          {"client", wire::to_string(session.five_tuple.client)},
+          {"server", wire::to_string(session.five_tuple.server)},
+          {"transport", std::string(turn::name_of(session.five_tuple.transport))},
+          {"relays", std::move(relays)},
+          {"expires_in_s", whole_seconds(session.deadline - now)},
+          {"worker", session.allocation.worker},
+          {"to_peer",
+           {{"packets", load(traffic.to_peer_packets)},
+            {"bytes", load(traffic.to_peer_bytes)},
+            {"over_limit", load(over_limit.to_peer_packets)}}},
+          {"to_client",
+           {{"packets", load(traffic.to_client_packets)},
+            {"bytes", load(traffic.to_client_bytes)},
+            {"over_limit", load(over_limit.to_client_packets)}}},
+          {"max_bps", session.max_bps},
+          {"media_dropped", client == nullptr ? 0 : client->dropped_media()},
+          {"peers", std::move(peers)}};
 }
 
 // One entry for each line of a counter table: name, meaning, sum, and what each worker counted.
@@ -247,6 +260,7 @@ Json report_status(const ReportSources& sources, Time now) {
           {"sessions", sources.engine.server().allocation_count()},
           {"session_capacity",
            std::uint64_t{sources.attachment.region().capacity().allocations} * sources.attachment.workers()},
+          {"bandwidth", report_bandwidth(sources)},
           {"ports", report_ports(sources)},
           {"workers", std::move(workers)},
           {"server", report_server(sources)},

@@ -24,6 +24,14 @@ void add_line(std::string& out, const char* title, const std::string& value) {
   out += line + value + "\n";
 }
 
+// "none", or the limit with the packets that it has cost to the peers and to the client.
+std::string limit_text(const Json& session) {
+  if (session.at("max_bps") == 0) return "none";
+  return printable_text(session.at("max_bps")) + " B/s, " +
+         printable_text(session.at("to_peer").at("over_limit")) + "/" +
+         printable_text(session.at("to_client").at("over_limit"));
+}
+
 std::string relays_text(const Json& relays, const Json& ports) {
   std::string text;
   for (const Json& relay : relays) {
@@ -179,6 +187,13 @@ std::string format_status(const Json& answer) {
   }
   add_line(out, "sessions",
            printable_text(answer.at("sessions")) + " of " + printable_text(answer.at("session_capacity")));
+  const Json& bandwidth = answer.at("bandwidth");
+  if (bandwidth.at("handed_out_bps") != 0 || bandwidth.at("capacity_bps") != 0) {
+    const bool endless = bandwidth.at("capacity_bps") == 0;
+    add_line(out, "bandwidth",
+             printable_text(bandwidth.at("handed_out_bps")) + " B/s handed out" +
+                 (endless ? "" : " of " + printable_text(bandwidth.at("capacity_bps"))));
+  }
   out += "\n" + ports_table(answer.at("ports"));
   out += "\n" + workers_table(answer.at("workers"));
   out += counters_table("SERVER", answer.at("server"));
@@ -200,6 +215,7 @@ std::string format_sessions(const Json& answer) {
                {"EXPIRES", true},
                {"TO PEER packets/bytes", true},
                {"TO CLIENT packets/bytes", true},
+               {"LIMIT, dropped to peer/client", true},
                {"PEERS"}});
   for (const Json& session : answer.at("sessions")) {
     std::string peers;
@@ -212,7 +228,7 @@ std::string format_sessions(const Json& answer) {
     }
     table.add({printable_text(session.at("user")), printable_text(session.at("client")),
                joined(session.at("relays")), format_duration(session.at("expires_in_s").get<std::int64_t>()),
-               pair_of(session.at("to_peer")), pair_of(session.at("to_client")), peers});
+               pair_of(session.at("to_peer")), pair_of(session.at("to_client")), limit_text(session), peers});
   }
   const std::size_t shown = answer.at("sessions").size();
   const std::string total = printable_text(answer.at("total"));

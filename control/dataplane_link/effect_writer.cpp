@@ -103,6 +103,7 @@ void EffectWriter::install(const turn::InstallAllocation& effect, const RequestO
   fact.relay_v4 = effect.relay_v4;
   fact.relay_v6 = effect.relay_v6;
   fact.deadline_ns = nanoseconds(effect.deadline);
+  fact.max_bps = effect.max_bps;
   if (effect.five_tuple.transport != turn::Transport::kUdp) {
     fact.client_next_hop = shm::kServedByControl;
     clients_.bind(effect.allocation, effect.five_tuple);

@@ -17,6 +17,7 @@ void relay_one(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
   if (lcore.now >= flow.deadline) return lcore.drop(packet.mbuf, DropReason::k_channel_expired);
   const std::uint16_t size = wire::load_be16(packet.payload + 2);  // proved against the datagram below
   if (!admit(lcore, packet, flow, size)) return;
+  if (!within_limit_to_peer(lcore, packet.mbuf, flow, packet.payload_size)) return;
   Outgoing out;
   out.payload = packet.payload + kHeader;
   out.size = size;

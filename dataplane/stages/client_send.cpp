@@ -94,6 +94,7 @@ void relay_one(Lcore& lcore, Packet& packet, const stun::SendIndication& indicat
   if (lcore.now >= flow.deadline) return lcore.drop(packet.mbuf, DropReason::k_send_permission_expired);
   const auto size = static_cast<std::uint16_t>(indication.data.size());
   if (!admit(lcore, packet, flow, size)) return;
+  if (!within_limit_to_peer(lcore, packet.mbuf, flow, packet.payload_size)) return;
   Outgoing out;
   out.payload = packet.payload + indication.data_offset;
   out.size = size;

@@ -68,6 +68,7 @@ void send_to_peer(Lcore& lcore, const shm::SendToPeer& request, Bytes payload) n
   packet.fragmented = true;  // it is ours to fragment, over IPv6 too
   out.peer_port = wire::Be16(request.channel != 0 ? std::uint16_t{0} : request.peer.port);
   if (!fits(lcore, *flow, out)) return lcore.drop(packet.mbuf, DropReason::k_too_big);
+  if (!within_limit_to_peer(lcore, packet.mbuf, *flow, out.size)) return;
   if (!lcore.kernel_sockets) out.checksum = computed_checksum(*flow, out);
   count_to_peer(lcore, owner, out.size);
   lcore.count(Counter::k_control_to_peer);

@@ -22,6 +22,7 @@ void as_channel_data(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
   const std::uint16_t size = packet.payload_size;
   if (size > kMaxData) return lcore.drop(packet.mbuf, DropReason::k_too_big);
   if (!admit(lcore, packet, flow, kHeader + size)) return;
+  if (!within_limit_to_client(lcore, packet.mbuf, flow, size)) return;
   Outgoing out;
   out.payload = packet.payload - kHeader;
   out.size = kHeader + size;
@@ -56,6 +57,7 @@ void as_data_indication(Lcore& lcore, Packet& packet, const Flow& flow) noexcept
       packet.payload - buffer >= prefix && packet.payload + size + padding <= buffer + packet.mbuf->buf_len;
   if (size > kMaxData || !room) return lcore.drop(packet.mbuf, DropReason::k_too_big);
   if (!admit(lcore, packet, flow, prefix + size + padding)) return;
+  if (!within_limit_to_client(lcore, packet.mbuf, flow, size)) return;
   Outgoing out;
   out.payload = packet.payload - prefix;
   out.size = prefix + size + padding;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Counting relayed payload by allocation, and prefetching what a slot points to.
+// Counting and limiting relayed payload by allocation, and prefetching what a slot points to.
 #pragma once
 
 #include <rte_prefetch.h>
@@ -17,6 +17,25 @@ inline void count_to_client(Lcore& lcore, std::uint32_t allocation, std::uint16_
   shm::AllocationCounters& counters = lcore.region->allocation(lcore.index, allocation);
   shm::add_relaxed(counters.to_client_packets, 1);
   shm::add_relaxed(counters.to_client_bytes, bytes);
+}
+
+// Take `bytes` out of the allocation's limit; when they are above it, the packet is dropped and counted.
+bool charge_to_peer(Lcore& lcore, rte_mbuf* mbuf, std::uint32_t allocation, std::uint16_t bytes) noexcept;
+bool charge_to_client(Lcore& lcore, rte_mbuf* mbuf, std::uint32_t allocation, std::uint16_t bytes) noexcept;
+
+// Whether `bytes` may be relayed on a flow to a peer, and on one to a client. Last before a packet goes out:
+// what is dropped for another reason costs nothing.
+inline bool within_limit_to_peer(Lcore& lcore, rte_mbuf* mbuf, const Flow& flow,
+                                 std::uint16_t bytes) noexcept {
+  if (flow.limited == 0) [[likely]]
+    return true;
+  return charge_to_peer(lcore, mbuf, flow.allocation, bytes);
+}
+inline bool within_limit_to_client(Lcore& lcore, rte_mbuf* mbuf, const Flow& flow,
+                                   std::uint16_t bytes) noexcept {
+  if (flow.limited == 0) [[likely]]
+    return true;
+  return charge_to_client(lcore, mbuf, flow.allocation, bytes);
 }
 
 // Keys of one group looked up together; the slots stand beside the packets.

@@ -71,6 +71,8 @@ constexpr Method kMethods[] = {Method::kAllocate, Method::kRefresh, Method::kCre
                                Method::kChannelBind, Method::kBinding};
 constexpr std::uint16_t kMinPort = 50001;
 constexpr std::uint16_t kMaxPort = 50016;
+constexpr std::uint64_t kMaxBps = 100;
+constexpr std::uint64_t kBpsCapacity = 450;
 
 // Six allowed peers, a private one, Teredo, our own listener, and relayed addresses of ours (which may be in
 // use).
@@ -105,7 +107,7 @@ public:
     config.max_channels = 4;
     config.max_permissions_per_allocation = 4;
     config.max_channels_per_allocation = 3;
-    config.quotas.user = 4;
+    config.quotas = {4, 0, kMaxBps, kBpsCapacity};
     config.max_pending_facts = 40;
     server_ = std::make_unique<Server>(config, crypto_, users_);
     for (int i = 0; i < 8; ++i) {
@@ -281,12 +283,15 @@ private:
     FUZZ_CHECK(server_->allocation_count() == emitted_.allocations.size());
     std::size_t sessions = 0;
     std::size_t peers = 0;
+    std::uint64_t handed_out = 0;
     server_->for_each_session([&](const SessionView& view) {
       ++sessions;
       peers += view.peers.size();
+      handed_out += view.max_bps;
       FUZZ_CHECK(!is_own(view.relay_v4));
     });
     FUZZ_CHECK(sessions == emitted_.allocations.size());
+    FUZZ_CHECK(handed_out == server_->bandwidth_use().handed_out && handed_out <= kBpsCapacity);
     FUZZ_CHECK(peers == emitted_.permissions.size() + emitted_.channels.size());
     std::map<model::Slot, int> permissions;
     for (const auto& [at, fact] : emitted_.permissions) {
@@ -301,6 +306,7 @@ private:
   }
   void check_one(const InstallAllocation& fact) {
     check_sequence(fact);
+    FUZZ_CHECK(fact.max_bps > 0 && fact.max_bps <= kMaxBps);
     for (const auto* relay : {&fact.relay_v4, &fact.relay_v6}) {
       if (relay->address.family == Family::kNone) continue;
       const auto* owner = emitted_.find_relay(*relay);

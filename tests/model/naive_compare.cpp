@@ -22,6 +22,7 @@ void NaiveTurn::compare(const FactTables& facts, Time now) const {
       }
     }
     require(fact->deadline == deadline, "an allocation's deadline differs");
+    require(fact->max_bps == record.max_bps, "an allocation's bandwidth limit differs");
     const auto counts = [&](const IpAddress& peer, Time end) {  // the rest are ghosts
       return live(end, now) && live_leg(record, number(peer), now) != nullptr;
     };

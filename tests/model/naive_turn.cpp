@@ -162,6 +162,7 @@ Prediction NaiveTurn::serve_allocate(const Intent& intent, Time now, const Table
     return record.user == intent.user && is_live(record, now);
   });
   if (static_cast<std::size_t>(held_by_user) >= limits.quota) return error(486);
+  if (limits.max_bps != 0 && left_for(intent.client) == 0) return error(486);
   if (slots_used(tables.first.allocations, tables.second.allocations, intent.worker) >= limits.allocations) {
     return error(508);
   }
@@ -182,6 +183,7 @@ void NaiveTurn::adopt(const Intent& intent, const Prediction& prediction,
   record.worker = intent.worker;
   record.user = intent.user;
   record.created_by = intent.transaction;
+  record.max_bps = std::min(limits.max_bps, left_for(intent.client));
   for (const Endpoint& relay : relayed) {
     const int family = number(relay.address);
     require(relay.address == relay_address(family), "a relayed address that is not ours");
@@ -241,11 +243,38 @@ Prediction NaiveTurn::serve_refresh(const Intent& intent, Record& record, Time n
     return result;
   }
   result.lifetime = granted(intent.lifetime);
+  // Who lives is never cut for want of capacity, nor left without a limit that there is to be.
+  const std::uint64_t most =
+      record.max_bps == 0 ? limits.max_bps : std::max(record.max_bps, left_for(intent.client));
+  record.max_bps = std::min(limits.max_bps, most);
   for (auto& [family, leg] : record.legs) {
     const bool meant = intent.family == 0 || intent.family == family;
     if (meant && live(leg.deadline, now)) leg.deadline = now + seconds(*result.lifetime);
   }
   return result;
+}
+
+// Of the capacity, besides what the others have.
+std::uint64_t NaiveTurn::left_for(const FiveTuple& client) const {
+  if (limits.bps_capacity == 0) return ~std::uint64_t{0};
+  std::uint64_t left = limits.bps_capacity;
+  for (const Record& record : records) {
+    if (record.client != client) left -= std::min(left, record.max_bps);
+  }
+  return left;
+}
+
+std::uint64_t NaiveTurn::max_bps_of(const FiveTuple& client) const {
+  for (const Record& record : records) {
+    if (record.client == client) return record.max_bps;
+  }
+  return 0;
+}
+
+void NaiveTurn::set_max_bps(const FiveTuple& client, std::uint64_t max_bps) {
+  for (Record& record : records) {
+    if (record.client == client) record.max_bps = max_bps;
+  }
 }
 
 std::size_t NaiveTurn::live_permissions(const Record& record, Time now) const {

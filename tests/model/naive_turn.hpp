@@ -42,6 +42,8 @@ struct Limits {
   std::size_t permissions_each = 5;
   std::size_t channels_each = 4;
   std::size_t quota = 4;
+  std::uint64_t max_bps = 100;  // 0: no limit; changed in the course of a talk, as the next one
+  std::uint64_t bps_capacity = 0;
   Time rest = seconds(10);
 };
 
@@ -53,6 +55,7 @@ struct Record {  // an allocation
   FiveTuple client;
   WorkerIndex worker = 0;
   std::string user;
+  std::uint64_t max_bps = 0;
   stun::TransactionId created_by{};
   stun::TransactionId latest{};
   std::uint64_t latest_fact = 0;
@@ -111,6 +114,9 @@ public:
   void rest(const Endpoint& relay, Time now) { resting[relay] = now + limits.rest; }
   void purge(Time now);
   bool has_ghost_allocations(Time now) const;
+  // The bandwidth limit of a record, and another one for it.
+  std::uint64_t max_bps_of(const FiveTuple& client) const;
+  void set_max_bps(const FiveTuple& client, std::uint64_t max_bps);
 
   const Record* find(const FiveTuple& client, Time now) const;
   bool may_send(const FiveTuple& client, const Endpoint& peer, Time now) const;
@@ -135,6 +141,7 @@ private:
   std::vector<int> free_ports(int family, WorkerIndex worker, int even, Time now, const Tables& tables) const;
   bool is_free(const Endpoint& relay, Time now, const Tables& tables) const;
   std::size_t live_permissions(const Record& record, Time now) const;
+  std::uint64_t left_for(const FiveTuple& client) const;
 };
 
 // The world of the test: one relay address a family, some peers allowed and some not.

@@ -98,8 +98,8 @@ void Talk::renew_nonce(std::size_t client, WorkerIndex worker) {
 
 void Talk::request(const Intent& intent) {
   renew_nonce(client_, intent.worker);
-  if (intent.method == Method::kAllocate &&
-      model_.has_ghost_allocations(now_)) {  // quota and ports count them
+  const bool counts = intent.method == Method::kAllocate || intent.method == Method::kRefresh;
+  if (counts && model_.has_ghost_allocations(now_)) {  // quotas, ports and bandwidth count them
     now_ += NaiveTurn::kGhost;
     run_timeouts();
     settle();
@@ -175,7 +175,9 @@ void Talk::refuse_one_of(const Intent& intent, const Prediction& expected, const
   }
   const auto resting = model_.resting;
   const auto reservations = model_.reservations;
+  const std::uint64_t max_bps = model_.max_bps_of(intent.client);
   model_ = before;
+  model_.set_max_bps(intent.client, max_bps);  // that of a refused Refresh stays
   model_.resting = resting;
   model_.reservations = reservations;
   if (expected.shrinks) model_.remove(intent.client);
@@ -194,7 +196,8 @@ void Talk::repeat() {
   if (sent_.empty()) return;
   const Sent& sent = sent_[dice(sent_.size())];
   if (now_ - sent.at > seconds(60)) return;
-  if (sent.intent.method == Method::kAllocate && model_.has_ghost_allocations(now_)) return;
+  const bool counts = sent.intent.method == Method::kAllocate || sent.intent.method == Method::kRefresh;
+  if (counts && model_.has_ghost_allocations(now_)) return;
   const bool used_up = sent.intent.token && model_.find(sent.intent.client, now_) == nullptr;
   if (used_up && now_ - sent.at > seconds(30)) return;
   exchange(sent.client, sent.intent, sent.bytes);

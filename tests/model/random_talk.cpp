@@ -31,6 +31,7 @@ void Talk::step() {
       break;
     case 2:
       remove_one();
+      if (dice(16) == 0) reload();
       break;
     default:
       request(random_intent());
@@ -58,8 +59,21 @@ turn::Config Talk::config() const {
   config.max_channels = static_cast<std::uint32_t>(limits.channels);
   config.max_permissions_per_allocation = static_cast<std::uint32_t>(limits.permissions_each);
   config.max_channels_per_allocation = static_cast<std::uint32_t>(limits.channels_each);
-  config.quotas.user = static_cast<std::uint32_t>(limits.quota);
+  config.quotas = quotas();
   return config;
+}
+
+turn::Quotas Talk::quotas() const {
+  const Limits& limits = model_.limits;
+  return {static_cast<std::uint32_t>(limits.quota), 0, limits.max_bps, limits.bps_capacity};
+}
+
+void Talk::reload() {
+  static constexpr std::uint64_t kRates[] = {0, 60, 100, 250};
+  static constexpr std::uint64_t kCapacities[] = {0, 350, 700};
+  model_.limits.max_bps = kRates[dice(std::size(kRates))];
+  model_.limits.bps_capacity = kCapacities[dice(std::size(kCapacities))];
+  server_->set_quotas(quotas());
 }
 
 std::size_t Talk::ghosts() const {

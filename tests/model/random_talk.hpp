@@ -40,6 +40,7 @@ private:
   };
 
   turn::Config config() const;
+  turn::Quotas quotas() const;
   std::uint64_t dice(std::uint64_t sides) { return random_() % sides; }
   std::size_t ghosts() const;
 
@@ -77,6 +78,7 @@ private:
   Intent random_intent_of(Method method, std::size_t client, WorkerIndex worker);
 
   void remove_one();
+  void reload();  // other bandwidth limits
 
   // Who may send to whom: model, facts and the server's data path agree.
   void probe();

@@ -181,6 +181,46 @@ TEST_F(TwoWorkers, hairpins_cross_workers) {
   }
 }
 
+// The limit is the owner's, wherever the packets arrived.
+TEST_F(TwoWorkers, a_limited_session_is_limited_by_its_owner) {
+  wire::Endpoint client = client_;
+  while (owner(client) != 1) ++client.port;
+  shm::AllocationFact a;
+  a.allocation = {0, 1};
+  a.client = client;
+  a.server = server_;
+  a.relay_v4 = {address("10.0.2.1"), 0, worker_ports(1, 2, 49152, 65535).first};
+  a.client_next_hop = 1;
+  a.deadline_ns = deadline();
+  a.max_bps = 1;  // and a burst of 16384 bytes
+  shm::ChannelFact c;
+  c.channel = {0, 1};
+  c.allocation = a.allocation;
+  c.relay = a.relay_v4;
+  c.peer = endpoint("10.0.2.2:5000");
+  c.number = 0x4001;
+  c.next_hop = 2;
+  c.deadline_ns = c.permission_deadline_ns = deadline();
+  push(1, shm::Command::kInstallAllocation, a, 1);
+  push(1, shm::Command::kInstallChannel, c, 2);
+  turn();
+  UdpFrame out = from_client(channel_data(0x4001, ByteVector(996)));
+  out.source = client;
+  UdpFrame back = from_peer(ByteVector(1000));
+  back.destination = a.relay_v4;
+  std::array<std::size_t, 2> passed{};
+  for (int i = 0; i < 20; ++i) {
+    arrive(build(out), 0);
+    passed[0] += captured_[1]->sent.size();
+    arrive(build(back), 1);
+    passed[1] += captured_[0]->sent.size();
+  }
+  EXPECT_EQ(passed, (std::array<std::size_t, 2>{16, 16}));
+  EXPECT_EQ(region_->over_limit(1, 0).to_peer_packets, 4u);
+  EXPECT_EQ(region_->over_limit(1, 0).to_client_packets, 4u);
+  EXPECT_EQ(region_->over_limit(0, 0).to_peer_packets, 0u);
+}
+
 // RESERVATION-TOKEN: the port was picked from the block of the worker that reserved it.
 TEST_F(TwoWorkers, a_reserved_port_is_served_by_the_worker_that_installed_it) {
   wire::Endpoint client = client_;

@@ -53,6 +53,7 @@ TEST_F(Ctl, sessions_show_live_traffic) {
   traffic.to_peer_packets = 12;
   traffic.to_peer_bytes = 3400;
   traffic.to_client_packets = 5;
+  dataplane.region().over_limit(0, 0).to_client_packets = 3;
   const Json sessions = json("sessions");
   ASSERT_EQ(sessions.at("total"), 1);
   const Json& session = sessions.at("sessions").at(0);
@@ -62,6 +63,9 @@ TEST_F(Ctl, sessions_show_live_traffic) {
   EXPECT_EQ(session.at("to_peer").at("packets"), 12);
   EXPECT_EQ(session.at("to_peer").at("bytes"), 3400);
   EXPECT_EQ(session.at("to_client").at("packets"), 5);
+  EXPECT_EQ(session.at("to_client").at("over_limit"), 3);
+  EXPECT_EQ(session.at("to_peer").at("over_limit"), 0);
+  EXPECT_EQ(session.at("max_bps"), 0);
   traffic.to_peer_packets = 13;
   EXPECT_EQ(json("sessions").at("sessions").at(0).at("to_peer").at("packets"), 13);
   const std::string text = run({"sessions"});

@@ -88,8 +88,7 @@ std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wi
 // Without authentication everybody is the same nobody.
 bool exceeds_quota(const Service& service, const Request& request) {
   if (!service.config.authenticate) return false;
-  const Realm* realm = service.users.realm(request.user.realm);
-  const RealmLimits own = realm == nullptr ? RealmLimits{} : realm->limits;
+  const RealmLimits own = service.limits_of(request.user.realm);
   const std::uint32_t user = own.user_quota != 0 ? own.user_quota : service.quotas.user;
   const std::uint32_t total = own.total_quota != 0 ? own.total_quota : service.quotas.total;
   const UserTable& users = service.sessions.users();
@@ -97,11 +96,23 @@ bool exceeds_quota(const Service& service, const Request& request) {
          (total != 0 && users.allocations_of_realm(request.user.realm) >= total);
 }
 
+// The bandwidth limit of a new allocation, 0: none. False: there is to be one, and nothing is left.
+bool offer_bandwidth(const Service& service, const Request& request, std::uint64_t& max_bps) {
+  const std::uint64_t wanted = service.max_bps_of(request.user.realm);
+  if (wanted == 0) return true;
+  max_bps = service.sessions.bandwidth().offer(wanted, service.quotas.bps_capacity);
+  return max_bps != 0;
+}
+
 // What is refused whatever was asked for.
-std::optional<ErrorCode> check_admission(const Service& service, const Request& request) {
+std::optional<ErrorCode> check_admission(Service& service, const Request& request, NewAllocation& spec) {
   if (exceeds_quota(service, request)) return ErrorCode::kAllocationQuotaReached;
   if (is_teredo_or_6to4(request.from.client.address)) return ErrorCode::kForbidden;  // RFC 8656 section 21.4
   if (service.draining) return ErrorCode::kForbidden;
+  if (!offer_bandwidth(service, request, spec.max_bps)) {
+    ++service.counters.full_bandwidth;
+    return ErrorCode::kAllocationQuotaReached;
+  }
   return std::nullopt;
 }
 
@@ -136,12 +147,12 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
   service.reservations.expire(request.step.now);
   Wish wish;
   if (const auto error = read(service, request, wish)) return send_error(service, request, *error);
-  if (const auto error = check_admission(service, request)) return send_error(service, request, *error);
+  NewAllocation spec;
+  if (const auto error = check_admission(service, request, spec)) return send_error(service, request, *error);
   if (!service.sessions.has_room(request.reply.worker)) {
     ++service.counters.full_allocations;
     return send_error(service, request, ErrorCode::kInsufficientCapacity);
   }
-  NewAllocation spec;
   spec.five_tuple = request.from;
   spec.worker = request.reply.worker;
   spec.user = request.user;

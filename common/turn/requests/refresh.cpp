@@ -58,6 +58,14 @@ void serve_deletion(Service& service, Request& request, Allocation& allocation, 
   send_lifetime(service, request, 0, facts.span());
 }
 
+// The limit as it is configured by now: a reload reaches what lives at its next Refresh.
+std::uint64_t max_bps_now(const Service& service, const Allocation& allocation) {
+  const std::uint64_t wanted = service.max_bps_of(allocation.user->realm);
+  return wanted == 0 ? 0
+                     : service.sessions.bandwidth().offer_again(wanted, allocation.max_bps,
+                                                                service.quotas.bps_capacity);
+}
+
 }  // namespace
 
 bool repeat_deletion(Service& service, Request& request) {
@@ -85,7 +93,8 @@ void serve_refresh(Service& service, Request& request, Allocation& allocation) {
   const Time deadline = std::min(now + granted_lifetime(service.config, wish.lifetime), request.valid_until);
   const auto lifetime = std::chrono::ceil<seconds>(deadline - now);
   FactScope facts(service, allocation.id.worker);
-  service.sessions.refresh(allocation, wish.families, deadline, request.step);
+  service.sessions.refresh(allocation, wish.families, deadline, max_bps_now(service, allocation),
+                           request.step);
   remember_latest(allocation, request, facts.span());
   send_lifetime(service, request, static_cast<std::uint32_t>(lifetime.count()), facts.span());
 }

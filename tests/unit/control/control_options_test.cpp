@@ -94,10 +94,10 @@ TEST(ControlOptions, stun_alone_and_stun_with_credentials) {
 }
 
 TEST(ControlOptions, numbers_reach_the_server) {
-  const auto options =
-      read({"--no-auth", "--min-port=50000", "--max-port=50099", "--default-allocate-lifetime=700",
-            "--max-allocate-lifetime=800", "--permission-lifetime=30", "--channel-lifetime=60",
-            "--stale-nonce=90", "--user-quota=5", "--rfc5766-channel-numbers"});
+  const auto options = read(
+      {"--no-auth", "--min-port=50000", "--max-port=50099", "--default-allocate-lifetime=700",
+       "--max-allocate-lifetime=800", "--permission-lifetime=30", "--channel-lifetime=60", "--stale-nonce=90",
+       "--user-quota=5", "--max-bps=64000", "--bps-capacity=125000000000", "--rfc5766-channel-numbers"});
   ASSERT_TRUE(options) << options.error();
   EXPECT_EQ(options->turn.min_port, 50000);
   EXPECT_EQ(options->turn.max_port, 50099);
@@ -107,6 +107,8 @@ TEST(ControlOptions, numbers_reach_the_server) {
   EXPECT_EQ(options->turn.channel_lifetime, seconds(60));
   EXPECT_EQ(options->turn.nonce_lifetime, seconds(90));
   EXPECT_EQ(options->turn.quotas.user, 5u);
+  EXPECT_EQ(options->turn.quotas.max_bps, 64'000u);
+  EXPECT_EQ(options->turn.quotas.bps_capacity, 125'000'000'000u);
   EXPECT_TRUE(options->turn.rfc5766_channels);
   EXPECT_TRUE(options->turn.software.starts_with("Turnpike "));
   EXPECT_EQ(read({"--no-auth", "--software-attribute=false"})->turn.software, "");

@@ -26,7 +26,7 @@ protected:
   }
 
   turn::InstallAllocation allocation(std::uint64_t seq) {
-    return {seq, id, origin.from, wire::RelayEndpoint(relay), {}, Time(1000)};
+    return {seq, id, origin.from, wire::RelayEndpoint(relay), {}, Time(1000), 64'000};
   }
   turn::SendReply reply(turn::Effects& effects, std::uint64_t first, std::uint64_t last) {
     const std::uint8_t bytes[] = {1, 2, 3};
@@ -89,6 +89,7 @@ TEST_F(EffectWriterTest, facts_go_to_their_worker_next_hops_to_all) {
   EXPECT_EQ(known.relay_v4, relay);
   EXPECT_EQ(known.relay_v6.address.family, wire::Family::kNone);
   EXPECT_EQ(known.deadline_ns, 1000u);
+  EXPECT_EQ(known.max_bps, 64'000u);
   EXPECT_EQ(known.client_next_hop, commands[0].as<shm::NextHop>().index);
   const auto permission = commands[3].as<shm::PermissionFact>();
   EXPECT_EQ(permission.permission.index, 4u);

@@ -35,8 +35,9 @@ Json session(const std::string& user) {
           {"server", "10.0.1.1:3478"},
           {"relays", {"10.0.2.1:50000", "[fd00::1]:50001"}},
           {"expires_in_s", 599},
-          {"to_peer", {{"packets", 12}, {"bytes", 3400}}},
-          {"to_client", {{"packets", 5}, {"bytes", 600}}},
+          {"to_peer", {{"packets", 12}, {"bytes", 3400}, {"over_limit", 7}}},
+          {"to_client", {{"packets", 5}, {"bytes", 600}, {"over_limit", 0}}},
+          {"max_bps", 64000},
           {"peers",
            {{{"peer", "203.0.113.9"}, {"expires_in_s", 200}},
             {{"peer", "203.0.113.9:7000"}, {"channel", 16384}, {"expires_in_s", 500}}}}};
@@ -49,6 +50,11 @@ TEST(Format, sessions) {
   EXPECT_TRUE(contains(text, "10.0.2.1:50000, [fd00::1]:50001")) << text;
   EXPECT_TRUE(contains(text, "12/3400")) << text;
   EXPECT_TRUE(contains(text, "5/600")) << text;
+  EXPECT_TRUE(contains(text, "64000 B/s, 7/0")) << text;
+  Json unlimited = session("bob");
+  unlimited["max_bps"] = 0;
+  const Json second{{"ok", true}, {"total", 1}, {"sessions", Json::array({unlimited})}};
+  EXPECT_TRUE(contains(format_sessions(second), " none ")) << format_sessions(second);
   EXPECT_TRUE(contains(text, "9m 59s")) << text;
   EXPECT_TRUE(contains(text, "203.0.113.9, 203.0.113.9:7000#0x4000")) << text;
   EXPECT_TRUE(contains(text, "2 session(s), the first 1 shown")) << text;

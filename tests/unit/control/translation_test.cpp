@@ -57,6 +57,14 @@ TEST(TurnserverConf, lines_as_coturn_reads_them) {
   EXPECT_EQ(lines[9].spelled(), "cli-port=5");
 }
 
+TEST(TurnserverConf, bandwidth_limits_are_carried_over) {
+  const std::string text = "realm=r\nuser=a:b\nmax-bps=64000\nbps-capacity=1250000000\n";
+  EXPECT_TRUE(has(text, "max-bps=64000"));
+  EXPECT_TRUE(has(text, "bps-capacity=1250000000"));
+  EXPECT_EQ(check(text), "valid");
+  EXPECT_TRUE(contains(check("realm=r\nuser=a:b\nmax-bps=64k\n"), "not a whole number"));
+}
+
 TEST(TurnserverConf, switches) {
   for (const char* on : {"x", "x=", "x=1", "x=on", "x=Yes", "x=true", "x=t"}) {
     EXPECT_TRUE(parse_turnserver_conf(on)[0].is_on()) << on;

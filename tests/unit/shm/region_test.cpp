@@ -37,13 +37,15 @@ TEST(Region, sections_follow_each_other_without_overlap) {
   EXPECT_LE(sizeof(shm::RegionHeader), s.ports);
   EXPECT_LE(s.ports + sizeof(shm::PortRecord) * shm::kMaxPorts, s.workers);
   EXPECT_LE(s.workers + sizeof(shm::WorkerBlock) * 4, s.allocation_counters);
-  EXPECT_LE(s.allocation_counters + sizeof(shm::AllocationCounters) * 30, s.rings);
+  EXPECT_LE(s.allocation_counters + sizeof(shm::AllocationCounters) * 30, s.over_limit);
+  EXPECT_LE(s.over_limit + sizeof(shm::OverLimitCounters) * 30, s.rings);
   EXPECT_LE(s.rings, s.ledger);
   EXPECT_LE(s.ledger, s.total);
   shm::Capacity with_ledger = small();
   with_ledger.ledger_size = 100'000;
   EXPECT_GE(shm::layout(with_ledger).total, shm::layout(with_ledger).ledger + 100'000);
-  for (const std::uint64_t offset : {s.ports, s.workers, s.allocation_counters, s.rings, s.ledger}) {
+  for (const std::uint64_t offset :
+       {s.ports, s.workers, s.allocation_counters, s.over_limit, s.rings, s.ledger}) {
     EXPECT_EQ(offset % kIsolation, 0u);
   }
 }
@@ -72,6 +74,9 @@ TEST(Region, both_sides_see_the_same_rings_and_counters) {
   region.allocation(2, 9).to_peer_bytes.store(77);
   EXPECT_EQ(attached->allocation(2, 9).to_peer_bytes.load(), 77u);
   EXPECT_EQ(attached->allocation(1, 9).to_peer_bytes.load(), 0u);
+  region.over_limit(2, 9).to_client_packets.store(78);
+  EXPECT_EQ(attached->over_limit(2, 9).to_client_packets.load(), 78u);
+  EXPECT_EQ(attached->over_limit(2, 8).to_client_packets.load(), 0u);
 }
 
 TEST(Region, attach_names_its_outcomes) {

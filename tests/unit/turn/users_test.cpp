@@ -190,7 +190,7 @@ TEST_F(TurnUsers, total_quota_of_the_realm) {
   EXPECT_EQ(allocate(e).error, 486);
   EXPECT_TRUE(refresh(a, 0).ok());
   EXPECT_TRUE(allocate(c).ok());
-  server().set_quotas({1, 0});
+  server().set_quotas({1, 0, 0, 0});
   EXPECT_EQ(allocate(a).error, 486) << "one of the user, who has two";
 }
 
