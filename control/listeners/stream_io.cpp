@@ -13,7 +13,8 @@ StreamIo& io_of(BIO* bio) { return *static_cast<StreamIo*>(BIO_get_data(bio)); }
 
 int write_stream(BIO* bio, const char* bytes, int size) {
   std::vector<std::uint8_t>& out = io_of(bio).out;
-  out.insert(out.end(), bytes, bytes + size);
+  const auto* first = reinterpret_cast<const std::uint8_t*>(bytes);
+  out.insert(out.end(), first, first + size);
   return size;
 }
 
