@@ -61,7 +61,9 @@ ByteStream::Outcome ByteStream::read(MutableBytes into) {
   }
   ERR_clear_error();
   std::size_t size = 0;
+  const std::size_t before = io_.out.size();
   const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &size);
+  if (io_.out.size() != before) answered_ = true;
   return result == 1 ? Outcome{IoStatus::kDone, size} : Outcome{after_tls(result)};
 }
 

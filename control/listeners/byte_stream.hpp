@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <utility>
 
 #include "common/base/types.hpp"
 #include "control/listeners/stream_io.hpp"
@@ -36,6 +37,8 @@ public:
   Status handshake();  // kDone: finished; kWantRead, with an answer queued perhaps
 
   Outcome read(MutableBytes into);
+  // Whether TLS itself had to say something while it read: an alert, a change of keys. Told once.
+  bool has_answered() { return std::exchange(answered_, false); }
   // Queues a message, as a TLS record of its own. False: TLS has failed.
   bool write(Bytes message);
   // Queues the goodbye of TLS, where there is one.
@@ -55,6 +58,7 @@ private:
 
   StreamIo io_;
   std::unique_ptr<SSL, Free> tls_;
+  bool answered_ = false;
 };
 
 }  // namespace turnpike::control

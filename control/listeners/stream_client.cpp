@@ -36,8 +36,8 @@ StreamClient::StreamClient(StreamSet& set, UniqueFd socket, const wire::Endpoint
   tuple_.server = wire::ServerEndpoint(local);
 }
 
-// One pass may bring a fast client more than its queue takes, which the kernel has room for as a rule. A connection that
-// turns out to be closed is left to epoll: nothing may be called back from here.
+// One pass may bring a fast client more than its queue takes, which the kernel has room for as a rule. A
+// connection that turns out to be closed is left to epoll: nothing may be called back from here.
 bool StreamClient::has_room(std::size_t size) {
   if (stream_.queued() + size <= StreamSet::kMaxQueuedMedia) return true;
   if (writing_) return false;
@@ -66,6 +66,7 @@ void StreamClient::on_ready(std::uint32_t events) {
   const bool lost = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool readable = lost || was_full || (events & EPOLLIN) != 0;
   if (readable && phase_ != Phase::kClosed && !is_full()) on_readable();
+  if (stream_.has_answered()) flush();
   if (lost) close(CloseReason::kByClient);  // where reading has not found out
   update_events();
 }

@@ -81,7 +81,7 @@ class Lab:
         return done.stdout
 
     def start(self, role, *command, **options):
-        return subprocess.Popen(self.command(role, *command), stdin=subprocess.DEVNULL, **options)
+        return subprocess.Popen(self.command(role, *command), **{"stdin": subprocess.DEVNULL, **options})
 
     def pids(self, role):
         """Whatever runs in a namespace: command lines by PID."""

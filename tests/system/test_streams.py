@@ -2,9 +2,12 @@
 """Clients on TCP and TLS: real ones, our own for the details, and bad ones."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
+import subprocess
+import threading
 import time
 
 import pytest
@@ -287,6 +290,72 @@ def test_connections_of_one_address_are_capped(lab, relay):
     for sock in socks:
         sock.close()
     wait_until(lambda: status(relay)["connections"] <= before["connections"])
+
+
+def test_renegotiation_is_refused(lab, relay, make_stream, make_peer):
+    """TLS 1.2 could; the connection ends, and nothing else."""
+    bystander, peer = make_stream(tls=True), make_peer()
+    relayed = bystander.allocate()
+    bystander.permit(Lab.PEER)
+    before = status(relay)
+    process = lab.start("client", "openssl", "s_client", "-connect", f"{Lab.LISTEN}:{TLS_PORT}", "-tls1_2",
+                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for line in process.stdout:  # up to here the handshake is done
+            if "Verify return code" in line:
+                break
+        process.stdin.write("R\n")
+        process.stdin.flush()
+        report = process.stdout.read()
+        process.wait(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+    assert "RENEGOTIATING" in report and "no renegotiation" in report, report
+    wait_until(lambda: status(relay)["connections"] == before["connections"])
+    assert status(relay)["closed_by_client"] + status(relay)["closed_stream"] > (
+        before["closed_by_client"] + before["closed_stream"])
+    peer.sendto(b"still here", relayed)
+    assert bystander.receive().payload == b"still here"
+
+
+def test_a_flood_of_handshakes_harms_nobody(lab, relay, make_stream, make_client, make_peer):
+    """Hundreds that are begun and left, or done and left; a TLS and a UDP client go on with their calls meanwhile."""
+    peer, clients = make_peer(), (make_stream(tls=True), make_client())
+    relayed = [client.allocate() for client in clients]
+    for client in clients:
+        client.bind(CHANNEL, peer.getsockname())
+    before = status(relay)
+    over = threading.Event()
+
+    def flood():
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                begun = [connect(lab) for _ in range(20)]
+                for sock in begun:
+                    sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # the beginning of a ClientHello
+                connect(lab, tls=True).close()
+                for sock in begun:
+                    sock.close()
+
+    flooders = [threading.Thread(target=flood) for _ in range(2)]
+    for flooder in flooders:
+        flooder.start()
+    try:
+        for number in range(100):
+            for client, address in zip(clients, relayed):
+                client.send_channel(CHANNEL, b"%d" % number)
+                assert peer.recvfrom(100) == (b"%d" % number, address)
+                peer.sendto(b"%d" % number, address)
+                assert client.receive() == Arrival("channel", CHANNEL, b"%d" % number)
+            time.sleep(0.02)
+    finally:
+        over.set()
+        for flooder in flooders:
+            flooder.join()
+    wait_until(lambda: status(relay)["connections"] == before["connections"])
+    assert status(relay)["tcp_accepted"] + status(relay)["refused_source"] > (
+        before["tcp_accepted"] + before["refused_source"] + 200)
 
 
 def test_c185_a_slow_reader_loses_whole_media_and_holds_no_memory(lab, relay, make_peer):
