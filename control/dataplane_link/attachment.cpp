@@ -47,7 +47,7 @@ Result<std::optional<Attachment>> Attachment::open(const std::string& path, seco
                                       std::move(wake_control), std::move(wake_workers),
                                       handover->dataplane_pid));
     }
-    // Only an absent dataplane is waited for; a refusal stays one.
+    // Only a dataplane that is absent, or not yet at work, is waited for; a refusal stays one.
     const bool absent = handover.error().starts_with("no dataplane");
     if (!absent || std::chrono::steady_clock::now() >= deadline) return Error{handover.error()};
     if (!std::exchange(told, true)) spdlog::info("waiting for turnpike-dataplane at {}", path);
