@@ -46,8 +46,8 @@ Status send_reply(int connection, HandoverReply reply, const HandoverDescriptors
 bool peer_permitted(int connection, uid_t allowed_uid);
 
 // Control side: connects to `path` and takes the descriptors. On success `connection` stays open and belongs
-// to the caller, as do the descriptors. Errors name the path and the remedy; one that begins with "no dataplane" means
-// that trying again may help: nobody is there, or nobody answers within a second.
+// to the caller, as do the descriptors. Errors name the path and the remedy; one that begins with "no
+// dataplane" means that trying again may help: nobody is there, or nobody answers within a second.
 struct Handover {
   int connection = -1;
   HandoverDescriptors descriptors;
