@@ -26,11 +26,6 @@ void set_timeout(int socket) {
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
-// What begins so is tried again (see the header).
-Error no_answer(const std::string& path, const char* why) {
-  return Error{"no dataplane answers at " + path + " (" + why + ")"};
-}
-
 Result<Handover> take_reply(int connection, const std::string& path) {
   HandoverReply reply;
   iovec vector{&reply, sizeof reply};
@@ -42,7 +37,8 @@ Result<Handover> take_reply(int connection, const std::string& path) {
   message.msg_controllen = control.size();
   const ssize_t size = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
   if (size == 0 || (size < 0 && (errno == EAGAIN || errno == ECONNRESET || errno == EINTR))) {
-    return no_answer(path, "it is starting, ending, or busy for more than a second");
+    return Error{"no dataplane answers at " + path +
+                 " (it is starting, ending, or busy for more than a second)"};
   }
   if (size != sizeof reply || reply.magic != kMagic) {
     return Error{"dataplane at " + path + ": no valid answer; is this the socket of a turnpike-dataplane?"};
@@ -51,9 +47,6 @@ Result<Handover> take_reply(int connection, const std::string& path) {
     case HandoverStatus::kAccepted:
       break;
     case HandoverStatus::kOtherControl:
-      // The connection of an earlier try, which it answered too late.
-      if (reply.pid == static_cast<std::uint32_t>(getpid()))
-        return no_answer(path, "it still ends our last try");
       return Error{"dataplane at " + path + ": another turnpike-control (PID " + std::to_string(reply.pid) +
                    ") is attached; stop it first or choose another --instance"};
     case HandoverStatus::kOtherAbi:

@@ -47,7 +47,7 @@ protected:
       EXPECT_TRUE(shm::peer_permitted(connection, getuid()));
       shm::HandoverReply reply;
       reply.status = status;
-      reply.pid = answering_pid;
+      reply.pid = 4711;
       EXPECT_TRUE(shm::send_reply(connection, reply, {fds_[0], fds_[1], fds_[2], fds_[3]}));
       close(connection);
     });
@@ -56,7 +56,6 @@ protected:
     return result;
   }
 
-  std::uint32_t answering_pid = 4711;
   std::string folder_;
   std::string path_;
   int listener_ = -1;
@@ -100,12 +99,6 @@ TEST_F(Handover, silence_is_no_refusal) {
   const auto silent = shm::connect_to_dataplane(path_);
   ASSERT_FALSE(silent);
   EXPECT_TRUE(silent.error().starts_with("no dataplane")) << silent.error();
-}
-
-TEST_F(Handover, our_own_former_try_is_no_other_control) {
-  answering_pid = static_cast<std::uint32_t>(getpid());
-  const auto result = connect_and_answer(shm::HandoverStatus::kOtherControl);
-  EXPECT_TRUE(result.error().starts_with("no dataplane")) << result.error();
 }
 
 TEST_F(Handover, a_greeting_that_is_none_is_refused) {
