@@ -141,7 +141,11 @@ bool StreamClient::become_open() {
 
 // Until the kernel has no more, or others have their turn: then epoll says again that there is more.
 void StreamClient::read_messages() {
-  while (!is_full()) {
+  while (true) {
+    // Reading rests only while the kernel has no room: then EPOLLOUT comes and reads on, which matters for
+    // records that TLS has taken already, of which epoll knows nothing.
+    if (is_full()) flush();
+    if (is_full() || phase_ == Phase::kClosed) return;
     const ByteStream::Outcome read = stream_.read(set_.buffer());
     if (read.status == IoStatus::kWantRead) return;
     if (read.status == IoStatus::kClosed) return close(CloseReason::kByClient);
