@@ -34,7 +34,7 @@ bool measure(MemifPort& port, const Options& options, std::vector<Session>& sess
   Traffic traffic(port, options, outbox, inspector);
   const bool there = traffic.run(
       stop_asked, [&](const Sample& before, const Sample& now) { print_second(options, before, now); });
-  print_result(options, traffic, inspector.arrivals(), signalling);
+  print_measured(options, traffic, inspector.arrivals(), signalling);
   if (!there) complain("the other side went away");
   return there && inspector.arrivals().bad() == 0;
 }

@@ -21,14 +21,14 @@ Outbox::Outbox(const Options& options, const std::vector<Session>& sessions) {
     frame.source_mac = options.own_mac.bytes;
     frame.destination_mac = options.relay_mac.bytes;
 
-    const Stamp to_peer{i, kToPeer, 0, 0};
+    const Stamp to_peer{i, kToPeer, 0, 0, 0};
     frame.source = session.client;
     frame.destination = options.server;
     frame.payload = framed(options, session.peer, make_payload(to_peer, options.payload));
     lanes_[kToPeer].stamp_at = headers_size(options.client_ip.is_v4()) + prefix_size(options);
     store(lanes_[kToPeer], sessions.size(), to_peer, test::build(frame));
 
-    const Stamp to_client{i, kToClient, 0, 0};
+    const Stamp to_client{i, kToClient, 0, 0, 0};
     frame.source = session.peer;
     frame.destination = session.relay;
     frame.payload = make_payload(to_client, options.payload);
@@ -47,7 +47,7 @@ void Outbox::store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes f
   const bool v4 = wire::load_be16(frame.data() + 12) == wire::kEtherTypeIpv4;
   lane.checksum_at = headers_size(v4) - sizeof(wire::UdpHeader) + offsetof(wire::UdpHeader, checksum);
   std::memcpy(at + sizeof(Flow), frame.data(), frame.size());
-  // From the field back to the sum: sequence and check were zero when it was computed.
+  // From the field back to the sum: sequence, check and time were zero when it was computed.
   Flow flow;
   flow.key = key_of(stamp.session, stamp.direction);
   flow.sum.add(wire::Be16(static_cast<std::uint16_t>(~wire::load_be16(frame.data() + lane.checksum_at))));
@@ -86,7 +86,7 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
   std::memcpy(&stamp, payload.data(), sizeof stamp);
   const Direction expected = at_client ? at_client_ : at_peer_;
   if (stamp.session >= sessions_.size() || stamp.direction != expected ||
-      stamp.check != check_of(key_of(stamp.session, expected), stamp.sequence) ||
+      stamp.check != check_of(key_of(stamp.session, expected), stamp.sequence, stamp.sent_ns) ||
       stamp.sequence >= outbox_.sent(expected, stamp.session) || !filler_right(payload, stamp)) {
     return &arrivals_.corrupt;
   }
@@ -100,7 +100,7 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
   return nullptr;
 }
 
-void Inspector::inspect(Bytes frame) noexcept {
+void Inspector::inspect(Bytes frame, std::uint64_t now_ns) noexcept {
   const auto arrival = parse_udp(frame);
   if (!arrival) {
     ++arrivals_.foreign;
@@ -113,6 +113,7 @@ void Inspector::inspect(Bytes frame) noexcept {
   }
   ++arrivals_.received[stamp.direction];
   ++arrivals_.verified;
+  latencies_[stamp.direction].record(now_ns - std::min(now_ns, stamp.sent_ns));
 }
 
 }  // namespace turnpike::load

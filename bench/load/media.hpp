@@ -8,13 +8,14 @@
 
 #include "bench/load/frame.hpp"
 #include "bench/load/framing.hpp"
+#include "bench/load/latency.hpp"
 #include "bench/load/payload.hpp"
 #include "bench/load/session.hpp"
 #include "common/wire/checksum.hpp"
 
 namespace turnpike::load {
 
-// The frames of both directions, ready but for sequence, check and UDP checksum.
+// The frames of both directions, ready but for sequence, check, time and UDP checksum.
 class Outbox {
 public:
   static constexpr std::size_t kBlock = 16;
@@ -25,13 +26,13 @@ public:
   const void* address(Direction direction, std::uint32_t session) const noexcept {
     return slot(lanes_[direction], session);
   }
-  // The session's next frame; `out` has room for frame_size() and kBlock more.
-  void write(Direction direction, std::uint32_t session, std::uint8_t* out) noexcept {
+  // The session's next frame, sent now; `out` has room for frame_size() and kBlock more.
+  void write(Direction direction, std::uint32_t session, std::uint64_t now_ns, std::uint8_t* out) noexcept {
     const Lane& lane = lanes_[direction];
     auto* at = const_cast<std::uint8_t*>(slot(lane, session));
     auto& flow = *reinterpret_cast<Flow*>(at);
     const std::uint32_t sequence = flow.next_sequence++;
-    const std::uint32_t check = check_of(flow.key, sequence);
+    const std::uint32_t check = check_of(flow.key, sequence, now_ns);
     std::uint8_t* const stamp =
         out + lane.stamp_at;  // found before bytes are written that might be anything's
     std::uint8_t* const checksum_field = out + lane.checksum_at;
@@ -42,9 +43,13 @@ public:
     }
     std::memcpy(stamp + offsetof(Stamp, sequence), &sequence, sizeof sequence);
     std::memcpy(stamp + offsetof(Stamp, check), &check, sizeof check);
+    std::memcpy(stamp + offsetof(Stamp, sent_ns), &now_ns, sizeof now_ns);
+    const auto time = std::bit_cast<std::array<wire::Be32, 2>>(now_ns);
     const wire::Be16 checksum = wire::ChecksumSum(flow.sum)
                                     .add(std::bit_cast<wire::Be32>(sequence))  // as they lie in memory
                                     .add(std::bit_cast<wire::Be32>(check))
+                                    .add(time[0])
+                                    .add(time[1])
                                     .udp_checksum();
     std::memcpy(checksum_field, &checksum, sizeof checksum);
   }
@@ -55,7 +60,7 @@ public:
 private:
   // Before each frame.
   struct Flow {
-    wire::ChecksumSum sum;  // of pseudo header, UDP header and payload without sequence and check
+    wire::ChecksumSum sum;  // of pseudo header, UDP header and payload without sequence, check and time
     std::uint32_t next_sequence = 0;
     std::uint32_t key = 0;
   };
@@ -96,8 +101,8 @@ class Inspector {
 public:
   Inspector(const Options& options, const std::vector<Session>& sessions, const Outbox& outbox);
 
-  // Everything about one frame.
-  void inspect(Bytes frame) noexcept;
+  // Everything about one frame, which arrived now.
+  void inspect(Bytes frame, std::uint64_t now_ns) noexcept;
   // Only its direction, told by length, type and source port; kDirections: it is foreign.
   Direction glance(Bytes frame) const noexcept {
     if (frame.size() == client_.size && load<std::uint16_t>(frame, kTypeAt) == client_.type &&
@@ -114,6 +119,8 @@ public:
     arrivals_.foreign += glances[kDirections];
   }
   const Arrivals& arrivals() const noexcept { return arrivals_; }
+  // Of the frames that were inspected and good.
+  const LatencyHistograms& latencies() const noexcept { return latencies_; }
 
 private:
   // What a frame looks like from outside; numbers as they lie in it.
@@ -143,6 +150,7 @@ private:
   bool track_;  // every frame is inspected, so that sequences are whole
   std::array<std::vector<SequenceWindow>, kDirections> windows_;
   Arrivals arrivals_;
+  LatencyHistograms latencies_;
 };
 
 }  // namespace turnpike::load

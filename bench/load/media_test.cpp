@@ -38,7 +38,7 @@ protected:
 
   UdpFrame sent(Direction direction, std::uint32_t session) {
     ByteVector bytes(outbox_->frame_size(direction) + Outbox::kBlock);
-    outbox_->write(direction, session, bytes.data());
+    outbox_->write(direction, session, now_ns_, bytes.data());
     bytes.resize(outbox_->frame_size(direction));
     const auto frame = test::parse_frame(bytes);
     EXPECT_TRUE(frame && frame->checksums_right);
@@ -83,7 +83,7 @@ protected:
     return out;
   }
 
-  void arrive(const UdpFrame& frame) { inspector_->inspect(test::build(frame)); }
+  void arrive(const UdpFrame& frame) { inspector_->inspect(test::build(frame), now_ns_); }
   void glance(const UdpFrame& frame) { glance(test::build(frame)); }
   void glance(const ByteVector& frame) {
     std::array<std::uint64_t, kDirections + 1> glances{};
@@ -101,6 +101,7 @@ protected:
   std::vector<Session> sessions_;
   std::unique_ptr<Outbox> outbox_;
   std::unique_ptr<Inspector> inspector_;
+  std::uint64_t now_ns_ = 123'456'789'012;
 };
 
 TEST_F(MediaTest, good_media_of_every_framing_and_family) {
@@ -122,6 +123,22 @@ TEST_F(MediaTest, good_media_of_every_framing_and_family) {
       }
     }
   }
+}
+
+TEST_F(MediaTest, latency_is_from_making_to_arrival) {
+  start();
+  const UdpFrame to_peer = relayed(kToPeer, 1);
+  const UdpFrame to_client = relayed(kToClient, 2);
+  now_ns_ += 1500;
+  arrive(to_peer);
+  now_ns_ += 500;
+  arrive(to_client);
+  arrive(to_client);  // a duplicate has none
+  const LatencySnapshots latencies = snapshots_of(inspector_->latencies());
+  EXPECT_EQ(latencies[kToPeer].count(), 1U);
+  EXPECT_EQ(latencies[kToPeer].quantile(1000), 1500U);
+  EXPECT_EQ(latencies[kToClient].count(), 1U);
+  EXPECT_EQ(latencies[kToClient].quantile(1000), 2000U);
 }
 
 TEST_F(MediaTest, many_sessions_take_several_addresses) {
@@ -184,7 +201,7 @@ TEST_F(MediaTest, wrong_checksums_are_seen) {
   }
   ByteVector bad_header = test::build(relayed(kToPeer, 5));
   bad_header[14 + 8] ^= 1;  // TTL
-  inspector_->inspect(bad_header);
+  inspector_->inspect(bad_header, now_ns_);
   EXPECT_EQ(arrivals().checksum, 4U);
   EXPECT_EQ(received(), 0U);
 }
@@ -229,14 +246,14 @@ TEST_F(MediaTest, other_frames_are_foreign_to_both) {
   arp[12] = 0x08;
   arp[13] = 0x06;
   for (const ByteVector& frame : {ByteVector(), ByteVector(13), arp, test::build(vlan)}) {
-    inspector_->inspect(frame);
+    inspector_->inspect(frame, now_ns_);
     glance(frame);
   }
   EXPECT_EQ(arrivals().foreign, 8U);
   ByteVector cut = test::build(relayed(kToPeer, 5));
   while (!cut.empty()) {
     cut.pop_back();
-    inspector_->inspect(cut);
+    inspector_->inspect(cut, now_ns_);
     glance(cut);
   }
   EXPECT_EQ(received() + arrivals().bad(), 0U);

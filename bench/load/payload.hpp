@@ -16,15 +16,16 @@ struct Stamp {
   std::uint32_t session;
   std::uint32_t direction;
   std::uint32_t sequence;  // of its session and direction, from 0
-  std::uint32_t check;     // of the other three
+  std::uint32_t check;     // of the other four
+  std::uint64_t sent_ns;   // when it was made, on the sender's clock
 };
-static_assert(sizeof(Stamp) == 16);
+static_assert(sizeof(Stamp) == 24);
 inline constexpr std::uint16_t kMaxPayload = 1400;
 
 std::uint32_t key_of(std::uint32_t session, std::uint32_t direction) noexcept;
-// `key` is that of session and direction.
-constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence) noexcept {
-  return key ^ sequence * 0x9E3779B1U;
+// `key` is that of session and direction. Any one changed bit changes it: the factors are odd.
+constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence, std::uint64_t sent_ns) noexcept {
+  return key ^ sequence * 0x9E3779B1U ^ static_cast<std::uint32_t>(sent_ns * 0x9E3779B97F4A7C15U >> 32);
 }
 
 // The stamp as it is given, and the filler.

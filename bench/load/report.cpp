@@ -6,7 +6,8 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "bench/load/result.hpp"
 
 namespace turnpike::load {
 namespace {
@@ -33,7 +34,7 @@ Rates rates_between(const Sample& before, const Sample& after) {
           static_cast<double>(after.idle - before.idle) / static_cast<double>(cycles)};
 }
 
-nlohmann::ordered_json both(const PerDirection& counts) {
+Json both(const PerDirection& counts) {
   return {{"to_peer", counts[kToPeer]}, {"to_client", counts[kToClient]}};
 }
 
@@ -49,11 +50,11 @@ void print_second(const Options& options, const Sample& before, const Sample& no
   std::fflush(options.json ? stderr : stdout);
 }
 
-void print_result(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
-                  const Signalling& signalling) {
+void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
+                    const Signalling& signalling) {
   const Rates rates = rates_between(traffic.begin(), traffic.end());
   const Sample& all = traffic.all();
-  nlohmann::ordered_json result{
+  const Json result{
       {"mode", options.swap ? "swap" : "turn"},
       {"framing", options.indications ? "indications" : "channels"},
       {"sessions", options.sessions},
@@ -71,14 +72,10 @@ void print_result(const Options& options, const Traffic& traffic, const Arrivals
       {"checksum", arrivals.checksum},
       {"address", arrivals.address},
       {"foreign", arrivals.foreign},
+      {"latency_us", latencies_json(traffic.latencies())},
       {"retransmissions", signalling.retransmissions()},
       {"untrusted", signalling.untrusted()}};
-  if (options.json) {
-    std::printf("%s\n", result.dump(2).c_str());
-    return;
-  }
-  for (const auto& [name, value] : result.items())
-    std::printf("%-16s %s\n", name.c_str(), value.dump().c_str());
+  print_result(options.json, result);
 }
 
 }  // namespace turnpike::load

@@ -9,7 +9,7 @@
 namespace turnpike::load {
 
 void print_second(const Options& options, const Sample& before, const Sample& now);
-void print_result(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
-                  const Signalling& signalling);
+void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
+                    const Signalling& signalling);
 
 }  // namespace turnpike::load

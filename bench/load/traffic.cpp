@@ -16,7 +16,12 @@ constexpr std::uint64_t kDrainMs = 500;    // likewise, at the end
 }  // namespace
 
 Traffic::Traffic(MemifPort& port, const Options& options, Outbox& outbox, Inspector& inspector)
-    : port_(port), options_(options), outbox_(outbox), inspector_(inspector), hz_(rte_get_tsc_hz()) {}
+    : port_(port),
+      options_(options),
+      outbox_(outbox),
+      inspector_(inspector),
+      hz_(rte_get_tsc_hz()),
+      ns_per_cycle_(1e9 / static_cast<double>(hz_)) {}
 
 Traffic::~Traffic() {
   rte_pktmbuf_free_bulk(burst_.data() + burst_at_, static_cast<unsigned>(burst_end_ - burst_at_));
@@ -27,9 +32,12 @@ bool Traffic::run(const std::atomic<bool>& stop, const EachSecond& each_second) 
   const std::uint64_t warm = options_.warmup * hz_;
   bool there = warm == 0 || phase(warm, stop, each_second);
   begin_ = now_;
+  const LatencySnapshots warm_ones = snapshots_of(inspector_.latencies());
   there = there && phase(warm + options_.seconds * hz_, stop, each_second);
   end_ = now_;
   if (there) drain();
+  latencies_ = snapshots_of(inspector_.latencies());
+  for (std::size_t i = 0; i < kDirections; ++i) latencies_[i].subtract(warm_ones[i]);
   return there;
 }
 
@@ -70,7 +78,8 @@ std::uint16_t Traffic::receive() noexcept {
   const std::uint16_t count = port_.receive(std::span(frames.data(), options_.burst));
   if (count == 0) return 0;
   if (options_.verify != 0 && bursts_++ % options_.verify == 0) {
-    for (std::uint16_t i = 0; i < count; ++i) inspector_.inspect(bytes_of(frames[i]));
+    const std::uint64_t now = now_ns();
+    for (std::uint16_t i = 0; i < count; ++i) inspector_.inspect(bytes_of(frames[i]), now);
   } else {
     std::array<std::uint64_t, kDirections + 1> glances{};
     for (std::uint16_t i = 0; i < count; ++i) ++glances[inspector_.glance(bytes_of(frames[i]))];
@@ -98,6 +107,10 @@ void Traffic::give_up_lost() noexcept {
   }
 }
 
+std::uint64_t Traffic::now_ns() const noexcept {
+  return static_cast<std::uint64_t>(static_cast<double>(rte_rdtsc() - start_) * ns_per_cycle_);
+}
+
 // The high half of a linear congruential generator: good enough to defeat caches, and cheap.
 std::uint32_t Traffic::random_session() noexcept {
   random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -121,12 +134,13 @@ void Traffic::make_burst(std::uint16_t size) noexcept {
     for (std::size_t at = 0; at < outbox_.frame_size(turn); at += kCacheLine) rte_prefetch0(lines + at);
     turn = turn == kToPeer ? kToClient : kToPeer;
   }
+  const std::uint64_t now = now_ns();
   for (std::uint16_t i = 0; i < size; ++i) {
     const Direction direction = burst_direction_[i];
     rte_mbuf* mbuf = burst_[i];
     mbuf->data_len = static_cast<std::uint16_t>(outbox_.frame_size(direction));
     mbuf->pkt_len = mbuf->data_len;
-    outbox_.write(direction, sessions[i], rte_pktmbuf_mtod(mbuf, std::uint8_t*));
+    outbox_.write(direction, sessions[i], now, rte_pktmbuf_mtod(mbuf, std::uint8_t*));
   }
   burst_end_ = size;
   made_ += size;

@@ -38,6 +38,8 @@ public:
   const Sample& end() const { return end_; }
   // All of it, after the last packets came in.
   const Sample& all() const { return now_; }
+  // Of what was verified after the warm-up.
+  const LatencySnapshots& latencies() const { return latencies_; }
 
 private:
   bool phase(std::uint64_t until, const std::atomic<bool>& stop, const EachSecond& each_second);
@@ -48,12 +50,14 @@ private:
   std::uint16_t room(Direction direction) const noexcept;
   void give_up_lost() noexcept;
   std::uint32_t random_session() noexcept;
+  std::uint64_t now_ns() const noexcept;
 
   MemifPort& port_;
   const Options& options_;
   Outbox& outbox_;
   Inspector& inspector_;
   std::uint64_t hz_;
+  double ns_per_cycle_;
   std::uint64_t start_ = 0;
   std::uint64_t last_arrival_ = 0;
   std::uint64_t bursts_ = 0;
@@ -67,6 +71,7 @@ private:
   Sample now_;
   Sample begin_;
   Sample end_;
+  LatencySnapshots latencies_;
 };
 
 }  // namespace turnpike::load

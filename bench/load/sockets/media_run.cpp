@@ -18,10 +18,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// So long sockets fill between two looks at them: batches are worth a system call then.
-constexpr microseconds kSweep{500};
-constexpr microseconds kSpin{80};  // shorter waits are not worth sleeping
-constexpr microseconds kMaxSleep{500};
+constexpr microseconds kSpin{80};    // shorter waits are not worth sleeping
 constexpr milliseconds kDrain{300};  // without any arrival
 constexpr milliseconds kMaxDrain{3000};
 constexpr int kIdleMs = 2;
@@ -48,12 +45,15 @@ Outcome MediaRun::run(const std::atomic<bool>& stop) {
   }
   Outcome outcome;
   outcome.begin = moment();
+  const LatencySnapshots warm_ones = snapshots_of(receiver_.latencies());
   std::fprintf(stderr, "measuring\n");
   const Phase phase = traffic(std::chrono::seconds(ends_.options.seconds), stop);
   std::fprintf(stderr, "measured\n");
   outcome.end = moment();
   drain();
   outcome.settled = moment();
+  outcome.latencies = snapshots_of(receiver_.latencies());
+  for (std::size_t i = 0; i < kDirections; ++i) outcome.latencies[i].subtract(warm_ones[i]);
   over_.store(true, std::memory_order_relaxed);
   if (receiving.joinable()) receiving.join();
   outcome.seconds = std::chrono::duration<double>(phase.took).count();
@@ -79,7 +79,8 @@ MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic
     if (!threaded()) moved = receive_some(now) || moved;
     const auto gap = pacer.next() - Clock::now();
     if (!moved && gap > kSpin) {
-      std::this_thread::sleep_for(std::min<Clock::duration>(gap - kSpin / 2, kMaxSleep));
+      std::this_thread::sleep_for(
+          std::min<Clock::duration>(gap - kSpin / 2, microseconds(ends_.options.sockets.sweep_us)));
     }
     const auto before = std::exchange(now, Clock::now());
     if (!moved) phase.idle += now - before;
@@ -92,7 +93,7 @@ MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic
 bool MediaRun::receive_some(Clock::time_point now) {
   if (!receiver_.pending() && now < next_sweep_) return false;
   const bool moved = receiver_.step(0);
-  if (!receiver_.pending()) next_sweep_ = Clock::now() + kSweep;
+  if (!receiver_.pending()) next_sweep_ = Clock::now() + microseconds(ends_.options.sockets.sweep_us);
   return moved;
 }
 

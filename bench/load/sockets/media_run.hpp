@@ -30,6 +30,7 @@ struct Outcome {
   std::uint64_t missed = 0;    // packets given up because the generator was late
   int refusal = 0;             // errno of the last packet that a socket had no room for
   Moment begin, end, settled;  // around the seconds, and when the last packets were in
+  LatencySnapshots latencies;  // from begin to settled
 };
 
 class MediaRun {

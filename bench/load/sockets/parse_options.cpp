@@ -12,6 +12,9 @@ constexpr std::uint32_t kMaxDatagram = 65000;  // with room for headers and fram
 constexpr std::uint32_t kFraming = 64;         // at most, of one packet
 constexpr std::uint32_t kReceiveBuffer = 8U << 20;
 constexpr int kMaxCpus = 1024;
+// So long sockets fill between two looks at them: batches are worth a system call then.
+constexpr std::uint32_t kSweepUs = 500;
+constexpr std::uint32_t kMaxSweepUs = 100'000;
 
 Status take_direction(const std::string& text, SocketOptions& options) {
   if (text == "to-peer") {
@@ -54,6 +57,7 @@ void describe_sockets(po::options_description& all) {
     ("no-gro", po::bool_switch(), "receive without UDP_GRO")
     ("threads", number(1), "1: one loop; 2: a sender and a receiver")
     ("cpu", po::value<std::vector<int>>()->composing(), "pin to this CPU; given twice: sender, receiver")
+    ("sweep", number(kSweepUs), "us between two looks at the sockets, with one thread; 0: always looks, for latencies")
     ("receive-buffer", number(kReceiveBuffer), "bytes per socket")
     ("hold", po::bool_switch(), "no media: set up the sessions, hold them for --seconds, tear them down")
     ("allocate-only", po::bool_switch(), "with --hold: neither channel nor permission")
@@ -77,6 +81,7 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
   options.leave = flag("leave");
   options.threads = number("threads");
   options.receive_buffer = number("receive-buffer");
+  options.sweep_us = number("sweep");
   options.at_once = number("at-once");
   options.open_sockets = number("open-sockets");
   if (values.count("cpu") != 0) options.cpus = values["cpu"].as<std::vector<int>>();
@@ -84,6 +89,7 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
     if (cpu < 0 || cpu >= kMaxCpus) return Error{"cpu: no such CPU"};
   }
   if (options.threads != 1 && options.threads != 2) return Error{"threads: 1 or 2"};
+  if (options.sweep_us > kMaxSweepUs) return Error{"sweep: 0 to " + std::to_string(kMaxSweepUs)};
   if (options.at_once == 0 || options.open_sockets == 0) return Error{"at-once, open-sockets: at least 1"};
   const std::uint32_t train = number("train");
   if (train == 0 || train > kMaxSegments || train * (payload + kFraming) > kMaxDatagram) {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/load/sockets/monotonic.hpp"
 #include "common/stun/message_view.hpp"
 
 namespace turnpike::load {
@@ -90,6 +91,7 @@ unsigned Receiver::take(std::uint64_t tag) {
     messages_[i].msg_hdr.msg_controllen = kControl;
   }
   const int count = recvmmsg(ends_.receiving_fd(direction, session), messages_.data(), kBatch, 0, nullptr);
+  now_ns_ = monotonic_ns();
   for (int i = 0; i < count; ++i) {
     inspect_datagram(direction, session, messages_[static_cast<std::size_t>(i)]);
   }
@@ -99,6 +101,7 @@ unsigned Receiver::take(std::uint64_t tag) {
 unsigned Receiver::take_stream(StreamConnection& stream, std::uint32_t session) {
   unsigned taken = 0;
   const bool open = stream.receive([&](Bytes message) {
+    now_ns_ = monotonic_ns();  // one batch is several reads
     inspect(kToClient, session, message);
     ++taken;
   });
@@ -139,12 +142,13 @@ void Receiver::inspect(Direction direction, std::uint32_t session, Bytes packet)
     return;
   }
   std::memcpy(&stamp, packet.data(), sizeof stamp);
-  if (stamp.check != check_of(messages.key(session), stamp.sequence)) {
+  if (stamp.check != check_of(messages.key(session), stamp.sequence, stamp.sent_ns)) {
     ++arrivals_.corrupt;
   } else if (!windows_[direction][session].take(stamp.sequence)) {
     ++arrivals_.duplicate;
   } else {
     ++arrivals_.received[direction];
+    latencies_[direction].record(now_ns_ - std::min(now_ns_, stamp.sent_ns));
   }
 }
 

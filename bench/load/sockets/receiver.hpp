@@ -9,7 +9,8 @@
 #include <memory>
 #include <vector>
 
-#include "bench/load/sockets/count.hpp"
+#include "bench/load/count.hpp"
+#include "bench/load/latency.hpp"
 #include "bench/load/sockets/ends.hpp"
 
 namespace turnpike::load {
@@ -36,6 +37,8 @@ public:
   // Takes one batch from one socket. When none was pending, asks the kernel first, and waits so long.
   bool step(int wait_ms);
   const ArrivalCounts& arrivals() const { return arrivals_; }
+  // Of the good ones.
+  const LatencyHistograms& latencies() const { return latencies_; }
 
 private:
   static constexpr std::size_t kBatch = 32;
@@ -59,6 +62,8 @@ private:
   std::array<std::array<char, kControl>, kBatch> controls_;
   std::array<std::vector<SequenceWindow>, kDirections> windows_;
   ArrivalCounts arrivals_;
+  LatencyHistograms latencies_;
+  std::uint64_t now_ns_ = 0;  // when the batch was taken
 };
 
 }  // namespace turnpike::load

@@ -4,24 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <tuple>
+
+#include "bench/load/result.hpp"
 
 namespace turnpike::load {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-void print(const Options& options, const Json& result) {
-  if (options.json) {
-    std::printf("%s\n", result.dump(2).c_str());
-    return;
-  }
-  for (const auto& [name, value] : result.items())
-    std::printf("%-24s %s\n", name.c_str(), value.dump().c_str());
-}
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
@@ -72,11 +61,12 @@ void print_media(const Options& options, const Outcome& outcome, const Signallin
               {"duplicate", settled.duplicate - begin.duplicate},
               {"corrupt", settled.corrupt - begin.corrupt},
               {"foreign", settled.foreign - begin.foreign},
+              {"latency_us", latencies_json(outcome.latencies)},
               {"generator_idle", outcome.idle},
               {"setup_seconds", setup_seconds},
               {"retransmissions", signalling.retransmissions()},
               {"untrusted", signalling.untrusted()}};
-  print(options, result);
+  print_result(options.json, result);
 }
 
 void print_hold(const Options& options, const HoldOutcome& outcome, const Signalling& signalling) {
@@ -100,7 +90,7 @@ void print_hold(const Options& options, const HoldOutcome& outcome, const Signal
               {"tear_down_seconds", outcome.tear_down_seconds},
               {"retransmissions", signalling.retransmissions()},
               {"untrusted", signalling.untrusted()}};
-  print(options, result);
+  print_result(options.json, result);
 }
 
 }  // namespace turnpike::load

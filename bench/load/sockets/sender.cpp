@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/load/sockets/monotonic.hpp"
+
 namespace turnpike::load {
 namespace {
 
@@ -35,8 +37,9 @@ void Sender::send(std::uint32_t packets) {
 void Sender::send_train(Direction direction, std::uint32_t session) {
   const Messages& messages = ends_.messages[direction];
   std::uint32_t& sequence = sequences_[direction][session];
+  const std::uint64_t now = monotonic_ns();
   for (std::uint32_t i = 0; i < options_.train; ++i) {
-    messages.write(session, sequence + i, buffer_.data() + i * messages.size());
+    messages.write(session, sequence + i, now, buffer_.data() + i * messages.size());
   }
   StreamConnection* stream = ends_.sending_stream(direction, session);
   const int fd = ends_.sending_fd(direction, session);

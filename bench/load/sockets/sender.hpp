@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "bench/load/sockets/count.hpp"
+#include "bench/load/count.hpp"
 #include "bench/load/sockets/ends.hpp"
 
 namespace turnpike::load {

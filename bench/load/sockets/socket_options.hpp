@@ -24,7 +24,8 @@ struct SocketOptions {
   unsigned threads = 1;
   std::vector<int> cpus;  // the sender's, then the receiver's
   std::uint32_t receive_buffer = 0;
-  bool deaf = false;  // the clients take none of the media
+  std::uint32_t sweep_us = 0;  // between two looks at the sockets, with one thread
+  bool deaf = false;           // the clients take none of the media
 
   bool hold = false;
   bool allocate_only = false;
