@@ -96,7 +96,13 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
   if (arrival.source != source || arrival.destination != destination || arrival.mac != options_.own_mac) {
     return &arrivals_.address;
   }
-  if (track_ && !windows_[expected][stamp.session].take(stamp.sequence)) return &arrivals_.duplicate;
+  return track_ ? judge_order(stamp) : nullptr;
+}
+
+std::uint64_t* Inspector::judge_order(const Stamp& stamp) noexcept {
+  const Order order = windows_[stamp.direction][stamp.session].take(stamp.sequence);
+  if (order == Order::kDuplicate) return &arrivals_.duplicate;
+  if (order == Order::kReordered) ++arrivals_.reordered;
   return nullptr;
 }
 

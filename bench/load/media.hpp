@@ -88,13 +88,15 @@ private:
 struct Arrivals {
   std::array<std::uint64_t, kDirections> received{};  // good ones
   std::uint64_t verified = 0;                         // of the good ones, looked at whole
-  std::uint64_t duplicate = 0;  // seen before, or more than 64 behind the newest of their flow
+  std::uint64_t reordered = 0;                        // of the good ones, behind a newer one of their flow
+  std::uint64_t duplicate = 0;  // seen before, or too far behind the newest of their flow to tell
   std::uint64_t corrupt = 0;    // payload or framing is not what was sent
   std::uint64_t checksum = 0;   // IPv4 or UDP checksum wrong or missing
   std::uint64_t address = 0;    // wrong sender or receiver, MAC included
   std::uint64_t foreign = 0;    // not media at all
 
-  std::uint64_t bad() const noexcept { return duplicate + corrupt + checksum + address; }
+  std::uint64_t bad() const noexcept { return duplicate + damaged(); }
+  std::uint64_t damaged() const noexcept { return corrupt + checksum + address; }
 };
 
 class Inspector {
@@ -139,6 +141,7 @@ private:
   }
   // Which error counter takes the frame; null when it is good.
   std::uint64_t* judge(const Arrival& arrival, Stamp& stamp) noexcept;
+  std::uint64_t* judge_order(const Stamp& stamp) noexcept;
 
   const Options& options_;
   const std::vector<Session>& sessions_;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <random>
+#include <set>
 
 #include "common/stun/channel_data.hpp"
 #include "common/stun/data_indication.hpp"
@@ -226,16 +228,41 @@ TEST_F(MediaTest, wrong_addresses_are_seen) {
   EXPECT_EQ(received(), 0U);
 }
 
-TEST_F(MediaTest, repetition_is_seen_and_reordering_is_not_held_against_it) {
+TEST_F(MediaTest, repetition_and_reordering_are_counted_apart) {
   start();
   std::vector<UdpFrame> frames;
-  for (int i = 0; i < 70; ++i) frames.push_back(relayed(kToPeer, 5));
-  for (const int i : {0, 2, 1, 65, 3, 60}) arrive(frames[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < 262; ++i) frames.push_back(relayed(kToPeer, 5));
+  for (const std::size_t i : {0U, 2U, 1U, 257U, 3U, 260U}) arrive(frames[i]);
   EXPECT_EQ(received(), 6U);
-  for (const int i : {0, 2, 65, 60}) arrive(frames[static_cast<std::size_t>(i)]);
+  EXPECT_EQ(arrivals().reordered, 2U);
+  for (const std::size_t i : {0U, 2U, 257U, 260U}) arrive(frames[i]);
   EXPECT_EQ(arrivals().duplicate, 4U);
   arrive(relayed(kToClient, 5));  // another direction has numbers of its own
   EXPECT_EQ(received(), 7U);
+  arrive(frames[5]);  // one of the last 256, and not seen yet
+  EXPECT_EQ(arrivals().reordered, 3U);
+  arrive(frames[4]);  // nobody knows
+  EXPECT_EQ(arrivals().duplicate, 5U);
+  EXPECT_EQ(received(), 8U);
+}
+
+// Against a set of everything that was taken.
+TEST(SequenceWindow, agrees_with_a_model) {
+  std::mt19937 random(11);
+  SequenceWindow window;
+  std::set<std::uint32_t> seen;
+  std::uint32_t top = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint32_t kind = random() % 100;
+    const std::uint32_t back = random() % (kind < 60 ? 300 : 4);
+    const std::uint32_t sequence = kind < 3 ? top + random() % 700 : top + 2 - std::min(back, top + 2);
+    const bool fresh = (top < SequenceWindow::kSize || sequence >= top - SequenceWindow::kSize) &&
+                       seen.insert(sequence).second;
+    const Order wanted = !fresh ? Order::kDuplicate : sequence >= top ? Order::kNewest : Order::kReordered;
+    ASSERT_EQ(window.take(sequence), wanted) << sequence << " after " << top;
+    top = std::max(top, sequence + 1);
+    ASSERT_EQ(window.top(), top);
+  }
 }
 
 TEST_F(MediaTest, other_frames_are_foreign_to_both) {

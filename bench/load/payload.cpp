@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "common/wire/endpoint.hpp"
 
@@ -41,17 +42,26 @@ bool filler_right(Bytes payload, const Stamp& stamp) noexcept {
   return true;
 }
 
-bool SequenceWindow::take(std::uint32_t sequence) noexcept {
-  if (sequence >= top_) {
-    const std::uint32_t shift = sequence - top_ + 1;
-    seen_ = (shift < 64 ? seen_ << shift : 0) | 1;
-    top_ = sequence + 1;
-    return true;
+// Whether it was not marked yet.
+bool SequenceWindow::mark(std::uint32_t sequence) noexcept {
+  std::uint64_t& word = seen_[sequence % kSize / kWord];
+  const std::uint64_t bit = std::uint64_t{1} << sequence % kWord;
+  return (std::exchange(word, word | bit) & bit) == 0;
+}
+
+Order SequenceWindow::take(std::uint32_t sequence) noexcept {
+  if (sequence < top_) {
+    const bool told = top_ - sequence <= kSize;
+    return told && mark(sequence) ? Order::kReordered : Order::kDuplicate;
   }
-  const std::uint32_t age = top_ - 1 - sequence;
-  if (age >= 64 || (seen_ >> age & 1) != 0) return false;
-  seen_ |= std::uint64_t{1} << age;
-  return true;
+  // What is new to the window has not been seen.
+  const std::uint32_t first = sequence - top_ < kSize ? top_ : sequence - kSize + 1;
+  for (std::uint32_t at = first; at != sequence; ++at) {
+    seen_[at % kSize / kWord] &= ~(std::uint64_t{1} << at % kWord);
+  }
+  top_ = sequence + 1;
+  seen_[sequence % kSize / kWord] |= std::uint64_t{1} << sequence % kWord;
+  return Order::kNewest;
 }
 
 }  // namespace turnpike::load

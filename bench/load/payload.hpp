@@ -2,6 +2,7 @@
 // What is relayed: payloads that say whose they are, and the memory of those already seen.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -32,15 +33,26 @@ constexpr std::uint32_t check_of(std::uint32_t key, std::uint32_t sequence, std:
 std::vector<std::uint8_t> make_payload(const Stamp& stamp, std::size_t size);
 bool filler_right(Bytes payload, const Stamp& stamp) noexcept;
 
-// The last 64 sequence numbers of a flow.
+// How an arrival stands to its flow's newest one.
+enum class Order : std::uint8_t { kNewest, kReordered, kDuplicate };
+
+// The last kSize sequence numbers of a flow.
 class SequenceWindow {
 public:
-  // False when it was seen before, or is too old to tell.
-  bool take(std::uint32_t sequence) noexcept;
+  static constexpr std::uint32_t kSize = 256;
+
+  // Duplicate: it was seen before, or is too old to tell.
+  Order take(std::uint32_t sequence) noexcept;
+  // One above the highest seen.
+  std::uint32_t top() const noexcept { return top_; }
 
 private:
-  std::uint32_t top_ = 0;  // one above the highest seen
-  std::uint64_t seen_ = 0;
+  static constexpr std::uint32_t kWord = 64;
+
+  bool mark(std::uint32_t sequence) noexcept;
+
+  std::uint32_t top_ = 0;
+  std::array<std::uint64_t, kSize / kWord> seen_{};  // by sequence modulo kSize
 };
 
 }  // namespace turnpike::load

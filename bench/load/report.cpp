@@ -54,27 +54,28 @@ void print_measured(const Options& options, const Traffic& traffic, const Arriva
                     const Signalling& signalling) {
   const Rates rates = rates_between(traffic.begin(), traffic.end());
   const Sample& all = traffic.all();
-  const Json result{
-      {"mode", options.swap ? "swap" : "turn"},
-      {"framing", options.indications ? "indications" : "channels"},
-      {"sessions", options.sessions},
-      {"payload", options.payload},
-      {"seconds", rates.seconds},
-      {"mpps_out", rates.out},
-      {"mpps_in", rates.in},
-      {"generator_idle", rates.idle},
-      {"sent", both(all.sent)},
-      {"received", both(all.received)},
-      {"lost", static_cast<std::int64_t>(total(all.sent)) - static_cast<std::int64_t>(total(all.received))},
-      {"verified", arrivals.verified},
-      {"duplicate", arrivals.duplicate},
-      {"corrupt", arrivals.corrupt},
-      {"checksum", arrivals.checksum},
-      {"address", arrivals.address},
-      {"foreign", arrivals.foreign},
-      {"latency_us", latencies_json(traffic.latencies())},
-      {"retransmissions", signalling.retransmissions()},
-      {"untrusted", signalling.untrusted()}};
+  const Json result{{"mode", options.swap ? "swap" : "turn"},
+                    {"framing", options.indications ? "indications" : "channels"},
+                    {"sessions", options.sessions},
+                    {"payload", options.payload},
+                    {"seconds", rates.seconds},
+                    {"mpps_out", rates.out},
+                    {"mpps_in", rates.in},
+                    {"generator_idle", rates.idle},
+                    {"sent", both(all.sent)},
+                    {"received", both(all.received)},
+                    {"lost", static_cast<std::int64_t>(total(all.sent)) -
+                                 static_cast<std::int64_t>(total(all.received) + arrivals.damaged())},
+                    {"verified", arrivals.verified},
+                    {"reordered", arrivals.reordered},
+                    {"duplicate", arrivals.duplicate},
+                    {"corrupt", arrivals.corrupt},
+                    {"checksum", arrivals.checksum},
+                    {"address", arrivals.address},
+                    {"foreign", arrivals.foreign},
+                    {"latency_us", latencies_json(traffic.latencies())},
+                    {"retransmissions", signalling.retransmissions()},
+                    {"untrusted", signalling.untrusted()}};
   print_result(options.json, result);
 }
 

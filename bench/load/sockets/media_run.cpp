@@ -124,7 +124,15 @@ void MediaRun::receive_loop() {
 Moment MediaRun::moment() const {
   const Departures& out = sender_.departures();
   const ArrivalCounts& in = receiver_.arrivals();
-  return {out.sent, out.refused, out.errors, in.good(), in.duplicate, in.corrupt, in.foreign, ends_.drops()};
+  return {.sent = out.sent,
+          .refused = out.refused,
+          .errors = out.errors,
+          .received = in.good(),
+          .reordered = in.reordered,
+          .duplicate = in.duplicate,
+          .corrupt = in.corrupt,
+          .foreign = in.foreign,
+          .drops = ends_.drops()};
 }
 
 }  // namespace turnpike::load

@@ -18,6 +18,7 @@ struct Moment {
   std::uint64_t refused = 0;
   std::uint64_t errors = 0;
   std::uint64_t received = 0;
+  std::uint64_t reordered = 0;
   std::uint64_t duplicate = 0;
   std::uint64_t corrupt = 0;
   std::uint64_t foreign = 0;

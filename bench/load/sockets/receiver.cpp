@@ -144,12 +144,20 @@ void Receiver::inspect(Direction direction, std::uint32_t session, Bytes packet)
   std::memcpy(&stamp, packet.data(), sizeof stamp);
   if (stamp.check != check_of(messages.key(session), stamp.sequence, stamp.sent_ns)) {
     ++arrivals_.corrupt;
-  } else if (!windows_[direction][session].take(stamp.sequence)) {
-    ++arrivals_.duplicate;
   } else {
-    ++arrivals_.received[direction];
-    latencies_[direction].record(now_ns_ - std::min(now_ns_, stamp.sent_ns));
+    count_good(direction, session, stamp);
   }
+}
+
+void Receiver::count_good(Direction direction, std::uint32_t session, const Stamp& stamp) {
+  const Order order = windows_[direction][session].take(stamp.sequence);
+  if (order == Order::kDuplicate) {
+    ++arrivals_.duplicate;
+    return;
+  }
+  if (order == Order::kReordered) ++arrivals_.reordered;
+  ++arrivals_.received[direction];
+  latencies_[direction].record(now_ns_ - std::min(now_ns_, stamp.sent_ns));
 }
 
 }  // namespace turnpike::load

@@ -17,7 +17,8 @@ namespace turnpike::load {
 
 struct ArrivalCounts {
   std::array<Count, kDirections> received;  // good ones
-  Count duplicate;                          // seen before, or more than 64 behind the newest of their flow
+  Count reordered;                          // of the good ones, behind a newer one of their flow
+  Count duplicate;                          // seen before, or too far behind the newest of their flow to tell
   Count corrupt;                            // payload or framing is not what was sent to this socket
   Count foreign;                            // not media at all
 
@@ -50,6 +51,7 @@ private:
   unsigned take_stream(StreamConnection& stream, std::uint32_t session);
   void inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message);
   void inspect(Direction direction, std::uint32_t session, Bytes packet);
+  void count_good(Direction direction, std::uint32_t session, const Stamp& stamp);
 
   const Ends& ends_;
   int epoll_;

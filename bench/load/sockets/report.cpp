@@ -32,7 +32,8 @@ void print_media(const Options& options, const Outcome& outcome, const Signallin
   const auto sent = static_cast<std::int64_t>(settled.sent - begin.sent);
   const auto delivered = static_cast<std::int64_t>(settled.received - begin.received);
   const auto dropped = static_cast<std::int64_t>(settled.drops - begin.drops);
-  const auto lost = std::max<std::int64_t>(sent - delivered - dropped, 0);
+  const auto corrupt = static_cast<std::int64_t>(settled.corrupt - begin.corrupt);
+  const auto lost = std::max<std::int64_t>(sent - delivered - dropped - corrupt, 0);
   const auto in_time = static_cast<double>(end.received - begin.received);
   Json result{{"mode", "sockets"},
               {"transport", transport_name(options.sockets)},
@@ -58,8 +59,9 @@ void print_media(const Options& options, const Outcome& outcome, const Signallin
               {"refused", settled.refused - begin.refused},
               {"refusal", outcome.refusal == 0 ? "" : std::strerror(outcome.refusal)},
               {"send_errors", settled.errors - begin.errors},
+              {"reordered", settled.reordered - begin.reordered},
               {"duplicate", settled.duplicate - begin.duplicate},
-              {"corrupt", settled.corrupt - begin.corrupt},
+              {"corrupt", corrupt},
               {"foreign", settled.foreign - begin.foreign},
               {"latency_us", latencies_json(outcome.latencies)},
               {"generator_idle", outcome.idle},
