@@ -32,8 +32,10 @@ bool measure(MemifPort& port, const Options& options, std::vector<Session>& sess
   Outbox outbox(options, sessions);
   Inspector inspector(options, sessions, outbox);
   Traffic traffic(port, options, outbox, inspector);
-  const bool there = traffic.run(
-      stop_asked, [&](const Sample& before, const Sample& now) { print_second(options, before, now); });
+  LiveLine line(inspector.latencies());
+  const bool there = traffic.run(stop_asked, [&](const Sample& before, const Sample& now) {
+    print_second(line, options, inspector.arrivals(), before, now);
+  });
   print_measured(options, traffic, inspector.arrivals(), signalling);
   if (!there) complain("the other side went away");
   return there && inspector.arrivals().bad() == 0;

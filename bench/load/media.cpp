@@ -100,9 +100,15 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
 }
 
 std::uint64_t* Inspector::judge_order(const Stamp& stamp) noexcept {
-  const Order order = windows_[stamp.direction][stamp.session].take(stamp.sequence);
+  SequenceWindow& window = windows_[stamp.direction][stamp.session];
+  const std::uint32_t next = window.top();
+  const Order order = window.take(stamp.sequence);
   if (order == Order::kDuplicate) return &arrivals_.duplicate;
-  if (order == Order::kReordered) ++arrivals_.reordered;
+  if (order == Order::kReordered) {
+    ++arrivals_.reordered;
+  } else {
+    arrivals_.skipped += stamp.sequence - next;
+  }
   return nullptr;
 }
 

@@ -3,6 +3,7 @@
 // stamps.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -88,7 +89,8 @@ private:
 struct Arrivals {
   std::array<std::uint64_t, kDirections> received{};  // good ones
   std::uint64_t verified = 0;                         // of the good ones, looked at whole
-  std::uint64_t reordered = 0;                        // of the good ones, behind a newer one of their flow
+  std::uint64_t skipped = 0;    // numbers passed over by a newer one; what is reordered comes yet
+  std::uint64_t reordered = 0;  // of the good ones, behind a newer one of their flow
   std::uint64_t duplicate = 0;  // seen before, or too far behind the newest of their flow to tell
   std::uint64_t corrupt = 0;    // payload or framing is not what was sent
   std::uint64_t checksum = 0;   // IPv4 or UDP checksum wrong or missing
@@ -97,6 +99,8 @@ struct Arrivals {
 
   std::uint64_t bad() const noexcept { return duplicate + damaged(); }
   std::uint64_t damaged() const noexcept { return corrupt + checksum + address; }
+  // As far as newer arrivals tell.
+  std::uint64_t missing() const noexcept { return skipped - std::min(skipped, reordered + damaged()); }
 };
 
 class Inspector {

@@ -54,7 +54,7 @@ po::options_description describe() {
     ("lcores", text("0@0"), "EAL --lcores: one")
     ("file-prefix", text("turnpike-load"), "EAL --file-prefix")
     ("no-huge", po::bool_switch(), "ordinary memory instead of hugepages")
-    ("json", po::bool_switch(), "result as JSON on standard output, seconds on standard error");
+    ("json", po::bool_switch(), "result as JSON");
   // clang-format on
   describe_sockets(all);
   return all;

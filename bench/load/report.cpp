@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Lines, the table and the JSON.
+// A second's figures, and those of the whole run.
 #include "bench/load/report.hpp"
 
 #include <rte_cycles.h>
 
-#include <cinttypes>
-#include <cstdio>
+#include <algorithm>
 
+#include "bench/load/bottleneck.hpp"
 #include "bench/load/result.hpp"
 
 namespace turnpike::load {
@@ -34,26 +34,47 @@ Rates rates_between(const Sample& before, const Sample& after) {
           static_cast<double>(after.idle - before.idle) / static_cast<double>(cycles)};
 }
 
+Bottleneck find_bottleneck(const Options& options, const Traffic& traffic, const Rates& rates,
+                           std::int64_t lost) {
+  if (options.rate == 0) return bottleneck_unpaced(rates.idle);
+  const auto offered = static_cast<std::uint64_t>(static_cast<double>(options.rate) * rates.seconds);
+  const std::uint64_t sent = total(traffic.end().sent) - total(traffic.begin().sent);
+  // A burst may be on either side of the end.
+  const std::uint64_t unsent = offered - std::min<std::uint64_t>(offered, sent + options.burst);
+  const bool busy = rates.idle < kBusy;
+  return bottleneck_of({.offered = offered,
+                        .late = busy ? unsent : 0,
+                        .blocked = busy ? 0 : unsent,
+                        .lost = static_cast<std::uint64_t>(std::max<std::int64_t>(lost, 0))});
+}
+
 Json both(const PerDirection& counts) {
   return {{"to_peer", counts[kToPeer]}, {"to_client", counts[kToClient]}};
 }
 
 }  // namespace
 
-void print_second(const Options& options, const Sample& before, const Sample& now) {
-  const Rates rates = rates_between(before, now);
+void print_second(LiveLine& line, const Options& options, const Arrivals& arrivals, const Sample& before,
+                  const Sample& now) {
+  const std::uint64_t packets = total(now.received) - total(before.received);
   const std::uint64_t out = total(now.sent);
-  const std::uint64_t in = total(now.received);
-  std::fprintf(options.json ? stderr : stdout,
-               "%5.0f s  out %8.4f Mpps  in %8.4f Mpps  under way or lost %" PRIu64 "\n",
-               seconds_of(now.cycles), rates.out, rates.in, out > in ? out - in : 0);
-  std::fflush(options.json ? stderr : stdout);
+  // Where not all is verified nobody knows what is missing: those under way count, too.
+  const std::uint64_t lost =
+      options.verify == 1 ? arrivals.missing() : out - std::min(out, total(now.received));
+  line.print({.at_s = seconds_of(now.cycles),
+              .length_s = seconds_of(now.cycles - before.cycles),
+              .packets = packets,
+              .bytes = packets * options.payload,
+              .lost = lost});
 }
 
 void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
                     const Signalling& signalling) {
   const Rates rates = rates_between(traffic.begin(), traffic.end());
   const Sample& all = traffic.all();
+  const auto lost = static_cast<std::int64_t>(total(all.sent)) -
+                    static_cast<std::int64_t>(total(all.received) + arrivals.damaged());
+  const Bottleneck bottleneck = find_bottleneck(options, traffic, rates, lost);
   const Json result{{"mode", options.swap ? "swap" : "turn"},
                     {"framing", options.indications ? "indications" : "channels"},
                     {"sessions", options.sessions},
@@ -62,10 +83,11 @@ void print_measured(const Options& options, const Traffic& traffic, const Arriva
                     {"mpps_out", rates.out},
                     {"mpps_in", rates.in},
                     {"generator_idle", rates.idle},
+                    {"limited_by", bottleneck.who},
+                    {"limited_by_reason", bottleneck.why},
                     {"sent", both(all.sent)},
                     {"received", both(all.received)},
-                    {"lost", static_cast<std::int64_t>(total(all.sent)) -
-                                 static_cast<std::int64_t>(total(all.received) + arrivals.damaged())},
+                    {"lost", lost},
                     {"verified", arrivals.verified},
                     {"reordered", arrivals.reordered},
                     {"duplicate", arrivals.duplicate},

@@ -2,13 +2,15 @@
 // What the operator reads.
 #pragma once
 
+#include "bench/load/live_line.hpp"
 #include "bench/load/media.hpp"
 #include "bench/load/signalling.hpp"
 #include "bench/load/traffic.hpp"
 
 namespace turnpike::load {
 
-void print_second(const Options& options, const Sample& before, const Sample& now);
+void print_second(LiveLine& line, const Options& options, const Arrivals& arrivals, const Sample& before,
+                  const Sample& now);
 void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
                     const Signalling& signalling);
 

@@ -53,7 +53,7 @@ bool Traffic::phase(std::uint64_t until, const std::atomic<bool>& stop, const Ea
       give_up_lost();
     }
     now_.cycles = cycles;
-    if (cycles - second.cycles < hz_) continue;
+    if (cycles / hz_ == second.cycles / hz_) continue;
     each_second(second, now_);
     second = now_;
     if (!port_.up()) return false;

@@ -22,6 +22,7 @@ constexpr microseconds kSpin{80};    // shorter waits are not worth sleeping
 constexpr milliseconds kDrain{300};  // without any arrival
 constexpr milliseconds kMaxDrain{3000};
 constexpr int kIdleMs = 2;
+constexpr std::chrono::seconds kLine{1};
 
 }  // namespace
 
@@ -69,6 +70,7 @@ MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic
   Phase phase;
   const auto start = Clock::now();
   Pacer pacer(ends_.options.rate, burst, start);
+  told_ = now_told(start);
   auto now = start;
   while (now - start < length && !stop.load(std::memory_order_relaxed)) {
     bool moved = false;
@@ -84,10 +86,25 @@ MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic
     }
     const auto before = std::exchange(now, Clock::now());
     if (!moved) phase.idle += now - before;
+    if ((now - start) / kLine != (told_.at - start) / kLine) tell_second(start, now);
   }
   phase.took = now - start;
   phase.missed = pacer.missed();
   return phase;
+}
+
+MediaRun::Told MediaRun::now_told(Clock::time_point now) const {
+  const ArrivalCounts& in = receiver_.arrivals();
+  return {now, in.good(), in.bytes};
+}
+
+void MediaRun::tell_second(Clock::time_point start, Clock::time_point now) {
+  const Told before = std::exchange(told_, now_told(now));
+  line_.print({.at_s = std::chrono::duration<double>(now - start).count(),
+               .length_s = std::chrono::duration<double>(now - before.at).count(),
+               .packets = told_.packets - before.packets,
+               .bytes = told_.bytes - before.bytes,
+               .lost = receiver_.arrivals().missing()});
 }
 
 bool MediaRun::receive_some(Clock::time_point now) {
@@ -128,6 +145,7 @@ Moment MediaRun::moment() const {
           .refused = out.refused,
           .errors = out.errors,
           .received = in.good(),
+          .bytes = in.bytes,
           .reordered = in.reordered,
           .duplicate = in.duplicate,
           .corrupt = in.corrupt,

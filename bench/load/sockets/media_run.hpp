@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "bench/load/live_line.hpp"
 #include "bench/load/sockets/pacer.hpp"
 #include "bench/load/sockets/receiver.hpp"
 #include "bench/load/sockets/sender.hpp"
@@ -18,6 +19,7 @@ struct Moment {
   std::uint64_t refused = 0;
   std::uint64_t errors = 0;
   std::uint64_t received = 0;
+  std::uint64_t bytes = 0;  // of received payloads
   std::uint64_t reordered = 0;
   std::uint64_t duplicate = 0;
   std::uint64_t corrupt = 0;
@@ -36,7 +38,8 @@ struct Outcome {
 
 class MediaRun {
 public:
-  MediaRun(const Ends& ends, Receiver& receiver) : ends_(ends), receiver_(receiver), sender_(ends) {}
+  MediaRun(const Ends& ends, Receiver& receiver)
+      : ends_(ends), receiver_(receiver), sender_(ends), line_(receiver.latencies()) {}
 
   Outcome run(const std::atomic<bool>& stop);
 
@@ -47,9 +50,17 @@ private:
     std::chrono::nanoseconds idle{0};
     std::uint64_t missed = 0;
   };
+  // What the last line was about.
+  struct Told {
+    Clock::time_point at;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
 
   Phase traffic(std::chrono::seconds length, const std::atomic<bool>& stop);
   bool receive_some(Clock::time_point now);
+  Told now_told(Clock::time_point now) const;
+  void tell_second(Clock::time_point start, Clock::time_point now);
   void drain();
   void receive_loop();
   Moment moment() const;
@@ -58,6 +69,8 @@ private:
   const Ends& ends_;
   Receiver& receiver_;
   Sender sender_;
+  LiveLine line_;
+  Told told_;
   Clock::time_point next_sweep_;
   std::atomic<bool> over_{false};  // tells the receiving thread
 };

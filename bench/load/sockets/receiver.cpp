@@ -145,17 +145,24 @@ void Receiver::inspect(Direction direction, std::uint32_t session, Bytes packet)
   if (stamp.check != check_of(messages.key(session), stamp.sequence, stamp.sent_ns)) {
     ++arrivals_.corrupt;
   } else {
-    count_good(direction, session, stamp);
+    count_good(direction, session, stamp, packet.size());
   }
 }
 
-void Receiver::count_good(Direction direction, std::uint32_t session, const Stamp& stamp) {
-  const Order order = windows_[direction][session].take(stamp.sequence);
+void Receiver::count_good(Direction direction, std::uint32_t session, const Stamp& stamp, std::size_t size) {
+  SequenceWindow& window = windows_[direction][session];
+  const std::uint32_t next = window.top();
+  const Order order = window.take(stamp.sequence);
   if (order == Order::kDuplicate) {
     ++arrivals_.duplicate;
     return;
   }
-  if (order == Order::kReordered) ++arrivals_.reordered;
+  if (order == Order::kReordered) {
+    ++arrivals_.reordered;
+  } else {
+    arrivals_.skipped += stamp.sequence - next;
+  }
+  arrivals_.bytes += size;
   ++arrivals_.received[direction];
   latencies_[direction].record(now_ns_ - std::min(now_ns_, stamp.sent_ns));
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -17,6 +18,8 @@ namespace turnpike::load {
 
 struct ArrivalCounts {
   std::array<Count, kDirections> received;  // good ones
+  Count bytes;                              // of their payloads
+  Count skipped;                            // numbers passed over by a newer one; what is reordered comes yet
   Count reordered;                          // of the good ones, behind a newer one of their flow
   Count duplicate;                          // seen before, or too far behind the newest of their flow to tell
   Count corrupt;                            // payload or framing is not what was sent to this socket
@@ -24,6 +27,11 @@ struct ArrivalCounts {
 
   std::uint64_t good() const { return received[kToPeer] + received[kToClient]; }
   std::uint64_t bad() const { return duplicate + corrupt; }
+  // As far as newer arrivals tell.
+  std::uint64_t missing() const {
+    const std::uint64_t found = reordered + corrupt;
+    return skipped - std::min<std::uint64_t>(skipped, found);
+  }
 };
 
 class Receiver {
@@ -51,7 +59,7 @@ private:
   unsigned take_stream(StreamConnection& stream, std::uint32_t session);
   void inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message);
   void inspect(Direction direction, std::uint32_t session, Bytes packet);
-  void count_good(Direction direction, std::uint32_t session, const Stamp& stamp);
+  void count_good(Direction direction, std::uint32_t session, const Stamp& stamp, std::size_t size);
 
   const Ends& ends_;
   int epoll_;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "bench/load/bottleneck.hpp"
 #include "bench/load/result.hpp"
 
 namespace turnpike::load {
@@ -17,6 +18,18 @@ double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 const char* direction_name(const SocketOptions& options) {
   if (options.directions.size() == 2) return "both";
   return options.directions[0] == kToPeer ? "to-peer" : "to-client";
+}
+
+Bottleneck find_bottleneck(const Options& options, const Outcome& outcome, std::int64_t lost) {
+  if (options.sockets.deaf) return {"generator", "its clients take no media (--deaf)"};
+  const std::uint64_t refused = outcome.settled.refused - outcome.begin.refused;
+  const bool streams = options.sockets.transport != ClientTransport::kUdp;
+  return bottleneck_of({.offered = outcome.settled.sent - outcome.begin.sent + refused + outcome.missed,
+                        .late = outcome.missed,
+                        .refused = streams ? 0 : refused,
+                        .blocked = streams ? refused : 0,
+                        .dropped = outcome.settled.drops - outcome.begin.drops,
+                        .lost = static_cast<std::uint64_t>(lost)});
 }
 
 const char* transport_name(const SocketOptions& options) {
@@ -35,39 +48,44 @@ void print_media(const Options& options, const Outcome& outcome, const Signallin
   const auto corrupt = static_cast<std::int64_t>(settled.corrupt - begin.corrupt);
   const auto lost = std::max<std::int64_t>(sent - delivered - dropped - corrupt, 0);
   const auto in_time = static_cast<double>(end.received - begin.received);
-  Json result{{"mode", "sockets"},
-              {"transport", transport_name(options.sockets)},
-              {"framing", options.indications ? "indications" : "channels"},
-              {"direction", direction_name(options.sockets)},
-              {"sessions", options.sessions},
-              {"payload", options.payload},
-              {"train", options.sockets.train},
-              {"gso", options.sockets.gso && options.sockets.train > 1},
-              {"burst", options.burst},
-              {"threads", options.sockets.threads},
-              {"seconds", outcome.seconds},
-              {"offered_pps", options.rate},
-              {"sent_pps", ratio(static_cast<double>(sent), outcome.seconds)},
-              {"delivered_pps", ratio(in_time, outcome.seconds)},
-              {"sent", sent},
-              {"delivered", delivered},
-              {"delivered_in_all", settled.received},
-              {"loss", ratio(static_cast<double>(lost), static_cast<double>(sent))},
-              {"lost_in_relay", lost},
-              {"dropped_by_generator", dropped},
-              {"late", outcome.missed},
-              {"refused", settled.refused - begin.refused},
-              {"refusal", outcome.refusal == 0 ? "" : std::strerror(outcome.refusal)},
-              {"send_errors", settled.errors - begin.errors},
-              {"reordered", settled.reordered - begin.reordered},
-              {"duplicate", settled.duplicate - begin.duplicate},
-              {"corrupt", corrupt},
-              {"foreign", settled.foreign - begin.foreign},
-              {"latency_us", latencies_json(outcome.latencies)},
-              {"generator_idle", outcome.idle},
-              {"setup_seconds", setup_seconds},
-              {"retransmissions", signalling.retransmissions()},
-              {"untrusted", signalling.untrusted()}};
+  const Bottleneck bottleneck = find_bottleneck(options, outcome, lost);
+  Json result{
+      {"mode", "sockets"},
+      {"transport", transport_name(options.sockets)},
+      {"framing", options.indications ? "indications" : "channels"},
+      {"direction", direction_name(options.sockets)},
+      {"sessions", options.sessions},
+      {"payload", options.payload},
+      {"train", options.sockets.train},
+      {"gso", options.sockets.gso && options.sockets.train > 1},
+      {"burst", options.burst},
+      {"threads", options.sockets.threads},
+      {"seconds", outcome.seconds},
+      {"offered_pps", options.rate},
+      {"sent_pps", ratio(static_cast<double>(sent), outcome.seconds)},
+      {"delivered_pps", ratio(in_time, outcome.seconds)},
+      {"delivered_mbps", ratio(static_cast<double>(end.bytes - begin.bytes) * 8 / 1e6, outcome.seconds)},
+      {"sent", sent},
+      {"delivered", delivered},
+      {"delivered_in_all", settled.received},
+      {"loss", ratio(static_cast<double>(lost), static_cast<double>(sent))},
+      {"lost_in_relay", lost},
+      {"dropped_by_generator", dropped},
+      {"late", outcome.missed},
+      {"refused", settled.refused - begin.refused},
+      {"refusal", outcome.refusal == 0 ? "" : std::strerror(outcome.refusal)},
+      {"send_errors", settled.errors - begin.errors},
+      {"reordered", settled.reordered - begin.reordered},
+      {"duplicate", settled.duplicate - begin.duplicate},
+      {"corrupt", corrupt},
+      {"foreign", settled.foreign - begin.foreign},
+      {"latency_us", latencies_json(outcome.latencies)},
+      {"generator_idle", outcome.idle},
+      {"limited_by", bottleneck.who},
+      {"limited_by_reason", bottleneck.why},
+      {"setup_seconds", setup_seconds},
+      {"retransmissions", signalling.retransmissions()},
+      {"untrusted", signalling.untrusted()}};
   print_result(options.json, result);
 }
 
