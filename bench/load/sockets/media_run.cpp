@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr microseconds kSpin{80};    // shorter waits are not worth sleeping
 constexpr milliseconds kDrain{300};  // without any arrival
+constexpr milliseconds kLinger{20};  // likewise, when all is there
 constexpr milliseconds kMaxDrain{3000};
 constexpr int kIdleMs = 2;
 constexpr std::chrono::seconds kLine{1};
@@ -114,11 +115,12 @@ bool MediaRun::receive_some(Clock::time_point now) {
   return moved;
 }
 
-// Until all has arrived, or nothing has for a while.
+// Until all has arrived and nothing repeats it, or nothing has arrived for a while.
 void MediaRun::drain() {
   const auto start = Clock::now();
   auto last = start;
   std::uint64_t before = 0;
+  const ArrivalCounts& arrivals = receiver_.arrivals();
   while (true) {
     sender_.flush();
     if (threaded()) {
@@ -126,10 +128,12 @@ void MediaRun::drain() {
     } else {
       receiver_.step(kIdleMs);
     }
-    const std::uint64_t arrived = receiver_.arrivals().good() + receiver_.arrivals().bad();
+    const std::uint64_t arrived = arrivals.good() + arrivals.corrupt;  // a repetition is no arrival
+    const std::uint64_t all = arrived + arrivals.duplicate;
     const auto now = Clock::now();
-    if (std::exchange(before, arrived) != arrived) last = now;
-    if (arrived >= sender_.departures().sent || now - last > kDrain || now - start > kMaxDrain) return;
+    if (std::exchange(before, all) != all) last = now;
+    const auto patience = arrived >= sender_.departures().sent ? kLinger : kDrain;
+    if (now - last > patience || now - start > kMaxDrain) return;
   }
 }
 
