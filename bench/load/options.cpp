@@ -103,6 +103,15 @@ Status take_addresses(const po::variables_map& values, Options& options) {
   return Unit{};
 }
 
+void follow_profile(const po::variables_map& values, Options& options) {
+  const Profile& profile = options.sockets.profile;
+  options.payload = profile.largest();
+  if (profile.packets_per_second == 0) return;
+  options.rate =
+      std::uint64_t{options.sessions} * profile.packets_per_second * options.sockets.directions.size();
+  if (values["burst"].defaulted()) options.burst = profile.train;
+}
+
 Status take_numbers(const po::variables_map& values, Options& options) {
   const auto sessions = in_range(values, "sessions", 1, kMaxSessions);
   const auto payload = in_range(values, "payload", sizeof(Stamp), kMaxPayload);
@@ -117,13 +126,14 @@ Status take_numbers(const po::variables_map& values, Options& options) {
   }
   options.sessions = *sessions;
   options.payload = static_cast<std::uint16_t>(*payload);
+  options.burst = static_cast<std::uint16_t>(*burst);
   options.rate = values["rate"].as<std::uint32_t>();
+  if (options.sockets.on) follow_profile(values, options);
   if (options.rate == 0 && options.sockets.on && !options.sockets.hold)
     return Error{"rate: --sockets offers one"};
   options.seconds = *seconds;
   options.warmup = *warmup;
   options.first_port = static_cast<std::uint16_t>(*first_port);
-  options.burst = static_cast<std::uint16_t>(*burst);
   options.window = *window;
   options.verify = options.rate == 0 ? kUnpacedVerify : 1;
   if (values.count("verify") != 0) options.verify = values["verify"].as<std::uint32_t>();

@@ -34,7 +34,7 @@ struct Options {
   bool indications = false;  // Send and Data instead of channels
 
   std::uint32_t sessions = 0;
-  std::uint16_t payload = 0;
+  std::uint16_t payload = 0;  // bytes; of the largest packet where they differ
   std::uint64_t rate = 0;     // packets per second of all directions; 0: as many as go through
   std::uint32_t warmup = 0;   // seconds that do not count for the rates
   std::uint32_t seconds = 0;  // that do

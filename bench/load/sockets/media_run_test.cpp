@@ -27,6 +27,7 @@ Options options_for(const BadRelay& relay, unsigned threads) {
   options.client_ip = options.peer_ip = options.server.address;
   options.sessions = 4;
   options.payload = 203;
+  options.sockets.profile = fixed_profile(options.payload);
   options.rate = 4000;
   options.seconds = 1;
   options.burst = 8;

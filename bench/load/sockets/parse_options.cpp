@@ -29,12 +29,33 @@ Status take_direction(const std::string& text, SocketOptions& options) {
   return Unit{};
 }
 
-Status take_transport(const std::string& text, std::uint32_t payload, SocketOptions& options) {
+Status take_profile(const po::variables_map& values, std::uint32_t payload, SocketOptions& options) {
+  const auto name = values["profile"].as<std::string>();
+  options.profile = fixed_profile(static_cast<std::uint16_t>(payload));
+  if (name.empty()) return Unit{};
+  const auto profile = find_profile(name);
+  if (!profile) return Error{"profile: imix, g711 or video, not " + name};
+  if (!options.on) return Error{"profile: only with --sockets"};
+  const bool paced = profile->packets_per_second != 0;
+  for (const auto& [other, settled] : {std::pair("payload", true), {"rate", paced}, {"train", paced}}) {
+    if (settled && !values[other].defaulted()) {
+      return Error{std::string(other) + ": --profile " + name + " says it; leave one of the two away"};
+    }
+  }
+  options.profile = *profile;
+  return Unit{};
+}
+
+Status take_transport(const std::string& text, SocketOptions& options) {
   if (text == "udp") return Unit{};
   if (text != "tcp" && text != "tls") return Error{"transport: udp, tcp or tls"};
   options.transport = text == "tcp" ? ClientTransport::kTcp : ClientTransport::kTls;
   if (options.threads != 1) return Error{"threads: 1 with --transport " + text};
-  if (payload % 4 != 0) return Error{"payload: a multiple of 4 with --transport " + text};
+  for (const std::uint16_t size : options.profile.sizes) {
+    if (size % 4 != 0) {
+      return Error{"payload: a multiple of 4 with --transport " + text + ", not " + std::to_string(size)};
+    }
+  }
   return Unit{};
 }
 
@@ -52,6 +73,7 @@ void describe_sockets(po::options_description& all) {
     ("transport", text("udp"), "udp, tcp or tls: of the clients; certificates are not looked at")
     ("deaf", po::bool_switch(), "the clients take no media: slow readers")
     ("direction", text("to-peer"), "to-peer, to-client or both")
+    ("profile", text(""), "imix, g711 or video: sizes instead of --payload; g711 and video: pace instead of --rate")
     ("train", number(1), "packets of one session in a row; 1: sessions take turns")
     ("no-gso", po::bool_switch(), "a train leaves by sendmmsg, not as one datagram with UDP_SEGMENT")
     ("no-gro", po::bool_switch(), "receive without UDP_GRO")
@@ -91,15 +113,16 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
   if (options.threads != 1 && options.threads != 2) return Error{"threads: 1 or 2"};
   if (options.sweep_us > kMaxSweepUs) return Error{"sweep: 0 to " + std::to_string(kMaxSweepUs)};
   if (options.at_once == 0 || options.open_sockets == 0) return Error{"at-once, open-sockets: at least 1"};
-  const std::uint32_t train = number("train");
-  if (train == 0 || train > kMaxSegments || train * (payload + kFraming) > kMaxDatagram) {
+  if (auto taken = take_profile(values, payload, options); !taken) return taken;
+  const std::uint32_t train = options.profile.train == 1 ? number("train") : options.profile.train;
+  const std::uint32_t largest = options.profile.largest();
+  if (train == 0 || train > kMaxSegments || train * (largest + kFraming) > kMaxDatagram) {
     return Error{"train: 1 to " + std::to_string(kMaxSegments) + ", and at most " +
                  std::to_string(kMaxDatagram) + " bytes"};
   }
   options.train = static_cast<std::uint16_t>(train);
   options.deaf = flag("deaf");
-  if (auto taken = take_transport(values["transport"].as<std::string>(), payload, options); !taken)
-    return taken;
+  if (auto taken = take_transport(values["transport"].as<std::string>(), options); !taken) return taken;
   return take_direction(values["direction"].as<std::string>(), options);
 }
 

@@ -133,20 +133,23 @@ void Receiver::inspect(Direction direction, std::uint32_t session, Bytes packet)
     packet = *inner;
   }
   Stamp stamp;
-  const Messages& messages = ends_.messages[direction];
-  const std::uint8_t* expected = messages.payload(session);
-  constexpr std::size_t kIdentity = offsetof(Stamp, sequence);  // session and direction are before it
-  if (packet.size() != ends_.options.payload || std::memcmp(packet.data(), expected, kIdentity) != 0 ||
-      std::memcmp(packet.data() + sizeof stamp, expected + sizeof stamp, packet.size() - sizeof stamp) != 0) {
+  if (packet.size() < sizeof stamp) {
     ++arrivals_.corrupt;
     return;
   }
   std::memcpy(&stamp, packet.data(), sizeof stamp);
-  if (stamp.check != check_of(messages.key(session), stamp.sequence, stamp.sent_ns)) {
+  const Messages& messages = ends_.messages[direction];
+  const Bytes expected = messages.payload(session, stamp.sequence);
+  constexpr std::size_t kIdentity = offsetof(Stamp, sequence);  // session and direction are before it
+  const auto same = [&](std::size_t begin, std::size_t end) {
+    return std::memcmp(packet.data() + begin, expected.data() + begin, end - begin) == 0;
+  };
+  if (packet.size() != expected.size() || !same(0, kIdentity) || !same(sizeof stamp, packet.size()) ||
+      stamp.check != check_of(messages.key(session), stamp.sequence, stamp.sent_ns)) {
     ++arrivals_.corrupt;
-  } else {
-    count_good(direction, session, stamp, packet.size());
+    return;
   }
+  count_good(direction, session, stamp, packet.size());
 }
 
 void Receiver::count_good(Direction direction, std::uint32_t session, const Stamp& stamp, std::size_t size) {

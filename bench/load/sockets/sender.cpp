@@ -13,15 +13,10 @@
 #include "bench/load/sockets/monotonic.hpp"
 
 namespace turnpike::load {
-namespace {
-
-constexpr std::size_t kMaxTrain = 64;
-
-}  // namespace
 
 Sender::Sender(const Ends& ends) : ends_(ends), options_(ends.options.sockets) {
   const auto& [to_peer, to_client] = ends.messages;
-  buffer_.resize(options_.train * std::max(to_peer.size(), to_client.size()));
+  buffer_.resize(options_.train * std::max(to_peer.largest(), to_client.largest()));
   for (auto& sequences : sequences_) sequences.resize(ends.sessions.size());
 }
 
@@ -38,15 +33,17 @@ void Sender::send_train(Direction direction, std::uint32_t session) {
   const Messages& messages = ends_.messages[direction];
   std::uint32_t& sequence = sequences_[direction][session];
   const std::uint64_t now = monotonic_ns();
+  std::size_t end = 0;
   for (std::uint32_t i = 0; i < options_.train; ++i) {
-    messages.write(session, sequence + i, now, buffer_.data() + i * messages.size());
+    sizes_[i] = messages.write(session, sequence + i, now, buffer_.data() + end);
+    end += sizes_[i];
   }
   StreamConnection* stream = ends_.sending_stream(direction, session);
   const int fd = ends_.sending_fd(direction, session);
-  int sent = stream != nullptr ? transmit_stream(*stream, messages.size()) : transmit(fd, messages.size());
+  int sent = stream != nullptr ? transmit_stream(*stream, end) : transmit(fd, messages.all_alike());
   if (sent < 0 && errno == ECONNREFUSED) {  // of an earlier packet; this one has not been tried
     ++departures_.errors;
-    sent = transmit(fd, messages.size());
+    sent = transmit(fd, messages.all_alike());
   }
   if (sent < 0) departures_.refusal = errno;
   const auto left = static_cast<std::uint32_t>(std::max(sent, 0));
@@ -57,8 +54,7 @@ void Sender::send_train(Direction direction, std::uint32_t session) {
 }
 
 int Sender::transmit_stream(StreamConnection& stream, std::size_t size) {
-  const std::size_t train = size * options_.train;
-  if (stream.send(Bytes(buffer_).first(train))) return options_.train;
+  if (stream.send(Bytes(buffer_).first(size))) return options_.train;
   errno = EAGAIN;
   return -1;
 }
@@ -70,13 +66,13 @@ void Sender::flush() {
 }
 
 // How many packets left, or -1 and errno.
-int Sender::transmit(int fd, std::size_t size) {
-  if (options_.train == 1) return ::send(fd, buffer_.data(), size, 0) < 0 ? -1 : 1;
-  return options_.gso ? transmit_segmented(fd, size) : transmit_batch(fd, size);
+int Sender::transmit(int fd, bool all_alike) {
+  if (options_.train == 1) return ::send(fd, buffer_.data(), sizes_[0], 0) < 0 ? -1 : 1;
+  return options_.gso && all_alike ? transmit_segmented(fd) : transmit_batch(fd);
 }
 
-int Sender::transmit_segmented(int fd, std::size_t size) {
-  iovec part{buffer_.data(), size * options_.train};
+int Sender::transmit_segmented(int fd) {
+  iovec part{buffer_.data(), sizes_[0] * options_.train};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
   msghdr message{};
   message.msg_iov = &part;
@@ -87,16 +83,17 @@ int Sender::transmit_segmented(int fd, std::size_t size) {
   header->cmsg_level = IPPROTO_UDP;
   header->cmsg_type = UDP_SEGMENT;
   header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-  const auto segment = static_cast<std::uint16_t>(size);
+  const auto segment = static_cast<std::uint16_t>(sizes_[0]);
   std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
   return sendmsg(fd, &message, 0) < 0 ? -1 : options_.train;
 }
 
-int Sender::transmit_batch(int fd, std::size_t size) {
+int Sender::transmit_batch(int fd) {
   std::array<iovec, kMaxTrain> parts;
   std::array<mmsghdr, kMaxTrain> messages{};
-  for (std::size_t i = 0; i < options_.train; ++i) {
-    parts[i] = {buffer_.data() + i * size, size};
+  std::uint8_t* at = buffer_.data();
+  for (std::size_t i = 0; i < options_.train; at += sizes_[i++]) {
+    parts[i] = {at, sizes_[i]};
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }

@@ -28,16 +28,19 @@ public:
   const Departures& departures() const { return departures_; }
 
 private:
+  static constexpr std::size_t kMaxTrain = 64;
+
   void send_train(Direction direction, std::uint32_t session);
   int transmit_stream(StreamConnection& stream, std::size_t size);
-  int transmit(int fd, std::size_t size);
-  int transmit_segmented(int fd, std::size_t size);
-  int transmit_batch(int fd, std::size_t size);
+  int transmit(int fd, bool all_alike);
+  int transmit_segmented(int fd);
+  int transmit_batch(int fd);
 
   const Ends& ends_;
   const SocketOptions& options_;
   std::uint64_t trains_ = 0;
   std::vector<std::uint8_t> buffer_;                               // one train
+  std::array<std::size_t, kMaxTrain> sizes_{};                     // of its packets
   std::array<std::vector<std::uint32_t>, kDirections> sequences_;  // next ones, by session
   Departures departures_;
 };

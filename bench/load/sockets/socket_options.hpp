@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/load/payload.hpp"
+#include "bench/load/sockets/profile.hpp"
 
 namespace turnpike::load {
 
@@ -18,8 +19,9 @@ struct SocketOptions {
   std::string client_netns;  // empty: where the program was started
   std::string peer_netns;
   std::vector<Direction> directions{kToPeer};
+  Profile profile;
   std::uint16_t train = 1;  // packets of one session in a row
-  bool gso = true;          // a train leaves as one datagram with UDP_SEGMENT
+  bool gso = true;          // a train of packets of one size leaves as one datagram with UDP_SEGMENT
   bool gro = true;
   unsigned threads = 1;
   std::vector<int> cpus;  // the sender's, then the receiver's
