@@ -2,6 +2,7 @@
 """turnpike-load over kernel sockets against our relay, and the front of scripts/bench."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -11,14 +12,34 @@ from netns import ROOT, Lab
 SESSIONS, RATE, SECONDS = 8, 4000, 1
 
 
-def load(lab, relay, *options):
-    """turnpike-load as clients and peers; gives its report."""
+def run_load(lab, relay, *options):
+    """turnpike-load as clients and peers; gives its report and what it said meanwhile."""
     command = [relay.binaries / "turnpike-load", "--sockets", "--json", "--client-netns", f"{lab.prefix}-client",
                "--peer-netns", f"{lab.prefix}-peer", "--server", f"{Lab.LISTEN}:3478", "--client-ip", Lab.CLIENT,
                "--peer-ip", Lab.PEER, "--user", "alice", "--password", "secret", *options]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout), done.stderr
+
+
+def load(lab, relay, *options):
+    return run_load(lab, relay, *options)[0]
+
+
+def assert_whole(result):
+    print(result)
+    assert result["delivered"] + result["dropped_by_generator"] == result["sent"] and result["loss"] == 0
+    assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "untrusted", "refused"))
+    own = result["late"] + result["dropped_by_generator"]
+    offered = result["sent"] + result["late"]
+    assert result["limited_by"] == ("generator" if own * 1000 > offered else "none"), result["limited_by_reason"]
+
+
+def assert_latencies(result, *directions):
+    latencies = [result["latency_us"][direction] for direction in directions]
+    assert sum(latency["count"] for latency in latencies) == result["delivered"]
+    for latency in latencies:
+        assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99.9"] <= latency["max"]
 
 
 @pytest.mark.parametrize("framing", ((), ("--indications",)), ids=("channels", "indications"))
@@ -27,10 +48,35 @@ def load(lab, relay, *options):
 def test_media_is_relayed_whole(lab, relay, framing, train):
     result = load(lab, relay, "--sessions", SESSIONS, "--rate", RATE, "--warmup", 1, "--seconds", SECONDS,
                   "--direction", "both", *framing, *train)
-    print(result)
+    assert_whole(result)
+    assert_latencies(result, "to_peer", "to_client")
     assert result["sent"] + result["late"] == pytest.approx(RATE * SECONDS, rel=0.02)
-    assert result["delivered"] + result["dropped_by_generator"] == result["sent"] and result["loss"] == 0
-    assert not any(result[fault] for fault in ("duplicate", "corrupt", "untrusted", "refused"))
+
+
+@pytest.mark.parametrize("profile, pps, mean_size", (("imix", 2400, 344), ("g711", SESSIONS * 50, 172),
+                                                     ("video", SESSIONS * 210, 8048 / 7)),
+                         ids=("imix", "g711", "video"))
+def test_profiles_have_their_rate_and_sizes(lab, relay, profile, pps, mean_size):
+    rate = ("--rate", pps) if profile == "imix" else ()
+    result = load(lab, relay, "--sessions", SESSIONS, "--profile", profile, "--seconds", 2, *rate)
+    assert_whole(result)
+    assert_latencies(result, "to_peer")
+    assert result["sent"] + result["late"] == pytest.approx(pps * 2, rel=0.02)
+    assert result["delivered_mbps"] == pytest.approx(result["delivered_pps"] * mean_size * 8 / 1e6, rel=0.02)
+
+
+def test_every_second_is_told(lab, relay):
+    result, said = run_load(lab, relay, "--sessions", SESSIONS, "--rate", RATE, "--seconds", 2, "--sweep", 0)
+    lines = re.findall(r"^ *(\d) s +(\d+) pps +([\d.]+) Mbit/s  lost (\d+)  p99 ([\d.]+) us$", said, re.MULTILINE)
+    assert [int(second) for second, *_ in lines] == [1, 2], said
+    for _, pps, mbps, lost, p99 in lines:
+        assert float(mbps) == pytest.approx(int(pps) * result["payload"] * 8 / 1e6, rel=0.05)
+        assert int(lost) == 0 and 0 < float(p99) <= result["latency_us"]["to_peer"]["max"]
+
+
+def test_generator_says_that_it_was_the_limit(lab, relay):
+    result = load(lab, relay, "--sessions", SESSIONS, "--rate", 20_000_000, "--seconds", 1)
+    assert result["limited_by"] == "generator" and re.search(r"\d+ late", result["limited_by_reason"])
 
 
 @pytest.mark.parametrize("options", ((), ("--allocate-only", "--open-sockets", 10)), ids=("channels", "allocations"))

@@ -76,7 +76,9 @@ def assert_perfect(result):
     assert min(result["sent"].values()) > 1000
     assert result["received"] == result["sent"] and result["lost"] == 0
     assert result["verified"] == sum(result["received"].values())  # every one was looked at whole
-    assert not any(result[fault] for fault in ("duplicate", "corrupt", "checksum", "address", "foreign", "untrusted"))
+    assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "checksum", "address", "foreign", "untrusted"))
+    assert {direction: latency["count"] for direction, latency in result["latency_us"].items()} == result["received"]
+    assert all(0 < latency["p50"] <= latency["p99"] <= latency["max"] for latency in result["latency_us"].values())
 
 
 @pytest.mark.parametrize("framing", ["channels", "indications"])
