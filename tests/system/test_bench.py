@@ -86,7 +86,39 @@ def test_hold(lab, relay, options):
     assert not relay.sessions()
 
 
-@pytest.mark.parametrize("bench", ("p1", "p4"))
+# Every scenario of bench/micro, with a rival in each.
+MICRO_SCENARIOS = {
+    "checksum-carried-over", "checksum-full", "classify", "integrity-sha1", "integrity-sha256", "lookup-hit", "lookup-miss",
+    "nonce-check", "nonce-issue", "parse-binding", "parse-refresh", "parse-send", "rewrite", "ring", "stages-binding",
+    "stages-channel-to-peer", "stages-fragmented", "stages-hairpin", "stages-limited", "stages-peer-to-channel",
+    "stages-peer-to-data", "stages-request-to-control", "stages-send-to-peer", "write-allocate-response",
+    "write-data-indication"}
+
+
+def micro(*options):
+    return subprocess.run([ROOT / "scripts/bench", "micro", "--no-build", "--quick", *map(str, options)], capture_output=True,
+                          text=True, check=False, timeout=60)
+
+
+def test_every_micro_bench_runs(tmp_path):
+    done = micro("--json", tmp_path / "report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {row["scenario"] for row in report["results"]} == MICRO_SCENARIOS
+    for row in report["results"]:
+        assert row["mode"] == "turnpike" != row["baseline"] and row["loss"] == 0
+        assert row["mpps"] > 0 and row["ratio"] == pytest.approx(row["mpps"] / row["baseline_mpps"])
+    assert report["machine"]["cpu"] and report["commit"]
+    assert {(row["flows"]) for row in report["results"] if row["scenario"] == "lookup-hit"} == {1024}
+    assert report["skipped"]["lookup-hit/turnpike/flows:4194304"] == "more than --max-flows 1024"
+
+
+def test_micro_bench_wants_something_to_run():
+    done = micro("--filter", "nothing-of-this-name")
+    assert done.returncode == 1 and "--filter" in done.stderr
+
+
+@pytest.mark.parametrize("bench", ("p1", "p4", "micro"))
 def test_bench_explains_itself(bench):
     done = subprocess.run([ROOT / "scripts/bench", bench, "--help"], capture_output=True, text=True, check=True,
                           timeout=30)
