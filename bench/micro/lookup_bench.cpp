@@ -95,7 +95,8 @@ void install(Tables& tables, const dataplane::LocalAddresses& locals, std::uint3
 std::unique_ptr<Tables> make_tables(std::int64_t flows) {
   const std::uint32_t sessions = sessions_of(flows);
   auto locals = std::make_unique<dataplane::LocalAddresses>();
-  for (std::uint16_t i = 0; i <= 1 + sessions / kPortsEach; ++i) {
+  const auto addresses = static_cast<std::uint16_t>(2 + sessions / kPortsEach);
+  for (std::uint16_t i = 0; i < addresses; ++i) {
     shm::LocalAddress fact;
     fact.index = i;
     fact.address = own_address(i);

@@ -75,6 +75,7 @@ template <typename Issue, typename Check>
 void run_check(benchmark::State& state, Issue&& issue, Check&& check) {
   const auto clients = clients_of(state);
   std::vector<Nonce> nonces;
+  nonces.reserve(clients.size());
   for (const FiveTuple& client : clients) nonces.push_back(issue(client));
   std::size_t next = 0;
   bool right = true;
