@@ -23,6 +23,7 @@ struct Packet {
   std::uint8_t* payload = nullptr;               // first byte after the UDP header
   const LocalAddresses::Entry* local = nullptr;  // our address that it was sent to
   wire::ChecksumSum addresses;  // source, destination and protocol of the received pseudo-header
+  wire::Be32 ports;             // source and destination port, as received
   wire::Be16 checksum;          // the received UDP checksum
   std::uint16_t payload_size = 0;
   FlowKey key;                    // remote and local endpoint; the tag is the stage's business

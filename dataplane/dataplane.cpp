@@ -213,6 +213,7 @@ Status Dataplane::make_region() {
 
 Status Dataplane::make_workers() {
   WorkerSetConfig config;
+  config.lcores = options_.lcores.workers;
   config.region = &*region_;
   config.ports = ports_;
   config.mbufs = mbufs_.get();

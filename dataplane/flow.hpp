@@ -22,7 +22,7 @@ enum class KeyTag : std::uint16_t {
 
 // 24 bytes without padding, compared and hashed as three aligned words. `local` is the index of our own
 // address and says the family too, so the zero-padded IPv4 form of `remote` cannot be mistaken for IPv6.
-// Aligned, because rte_hash_crc reads words.
+// Aligned, because it is read in words.
 struct alignas(8) FlowKey {
   std::array<std::uint8_t, 16> remote{};
   std::uint16_t remote_port = 0;

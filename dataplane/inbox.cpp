@@ -43,7 +43,7 @@ shm::Refusal refusal(Applied why) noexcept {
 }
 
 void clear_counters(Lcore& lcore, std::uint32_t allocation) noexcept {
-  shm::AllocationCounters& counters = lcore.region->allocation(lcore.index, allocation);
+  shm::AllocationCounters& counters = lcore.allocation_counters[allocation];
   for (auto* counter : {&counters.to_peer_packets, &counters.to_peer_bytes, &counters.to_client_packets,
                         &counters.to_client_bytes}) {
     counter->store(0, std::memory_order_relaxed);
@@ -226,6 +226,9 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
 
 std::uint32_t drain_inbox(Lcore& lcore) noexcept {
   std::uint32_t taken = 0;
+  if (const std::uint64_t waiting = lcore.commands.used(); waiting != 0) {
+    lcore.raise(Counter::k_perf_commands_high, waiting);
+  }
   for (; taken < kCommandsPerPass; ++taken) {
     const shm::PopResult result = lcore.commands.pop(*lcore.message);
     if (result == shm::PopResult::kEmpty) break;

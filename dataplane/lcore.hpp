@@ -20,12 +20,14 @@
 #include "dataplane/port/port.hpp"
 #include "dataplane/port_owners.hpp"
 #include "dataplane/reassembly.hpp"
+#include "dataplane/stage_clock.hpp"
 #include "dataplane/tables.hpp"
 
 namespace turnpike::dataplane {
 
 // Frames on their way out of one port: a burst's output leaves together.
 struct TransmitQueue {
+  bool own = true;  // constant after start; false: this worker has no transmit queue of the port
   std::uint16_t count = 0;
   std::array<rte_mbuf*, 2 * kBurst> frames;
 };
@@ -67,6 +69,7 @@ struct alignas(kIsolation) Lcore {
   // Burst scratch.
   std::uint64_t now_ns = 0;
   Tick now = 0;
+  StageClock stage_clock;
   Batch batch;
   std::uint16_t hairpin_count = 0;
   std::array<rte_mbuf*, 2 * kBurst> hairpins;
@@ -90,10 +93,14 @@ struct alignas(kIsolation) Lcore {
 
   // Published; this worker writes, control reads.
   shm::WorkerBlock* published = nullptr;
+  shm::AllocationCounters* allocation_counters = nullptr;  // by allocation
   shm::DistinctErrors errors;
 
   void count(shm::Counter counter, std::uint64_t amount = 1) noexcept {
     shm::add_relaxed(published->counts.counters[static_cast<std::size_t>(counter)], amount);
+  }
+  void raise(shm::Counter level, std::uint64_t value) noexcept {
+    shm::raise_relaxed(published->counts.counters[static_cast<std::size_t>(level)], value);
   }
   // Ends a packet: counted by reason, freed with the rest of the burst.
   void drop(rte_mbuf* mbuf, shm::DropReason reason) noexcept {

@@ -13,6 +13,28 @@
 
 namespace turnpike::dataplane {
 
+// The bytes of a wire::IpAddress as the packet path compares, hashes and copies them: read from the header in
+// one piece, because what is stored in parts and read as a whole waits for the stores.
+struct AddressWords {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+
+  static AddressWords v4(const std::uint8_t* four) noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, four, sizeof word);
+    return {word, 0};
+  }
+  static AddressWords v6(const std::uint8_t* sixteen) noexcept {
+    AddressWords words;
+    std::memcpy(&words, sixteen, sizeof words);
+    return words;
+  }
+  friend bool operator==(const AddressWords& a, const AddressWords& b) noexcept {
+    return ((a.low ^ b.low) | (a.high ^ b.high)) == 0;
+  }
+};
+static_assert(sizeof(AddressWords) == sizeof(wire::IpAddress::bytes));
+
 class LocalAddresses {
 public:
   struct Entry {
@@ -43,10 +65,17 @@ public:
 
   // nullptr: not our address.
   const Entry* find(const wire::IpAddress& address) const noexcept {
-    for (std::uint32_t at = hash(address);; ++at) {
+    AddressWords words;
+    std::memcpy(&words, address.bytes.data(), sizeof words);
+    return find(words, address.family);
+  }
+  const Entry* find(const AddressWords& words, wire::Family family) const noexcept {
+    for (std::uint32_t at = hash(words);; ++at) {
       const Entry& entry = slots_[at & kMask];
       if (entry.index == kNoLocal) return nullptr;
-      if (std::memcmp(&entry.address, &address, sizeof address) == 0) return &entry;
+      AddressWords own;
+      std::memcpy(&own, entry.address.bytes.data(), sizeof own);
+      if (own == words && entry.address.family == family) return &entry;
     }
   }
   // An address that clients know as one of our relay addresses (external-ip), as we own it; any other as it
@@ -79,12 +108,8 @@ private:
   static constexpr std::uint32_t kSlots = 1024;  // four times the addresses: probes end soon
   static constexpr std::uint32_t kMask = kSlots - 1;
 
-  static std::uint32_t hash(const wire::IpAddress& address) noexcept {
-    std::uint64_t low;
-    std::uint64_t high;
-    std::memcpy(&low, address.bytes.data(), 8);
-    std::memcpy(&high, address.bytes.data() + 8, 8);
-    return static_cast<std::uint32_t>(((low ^ (high * 3)) * 0x9e3779b97f4a7c15ULL) >> 54);
+  static std::uint32_t hash(const AddressWords& words) noexcept {
+    return static_cast<std::uint32_t>(((words.low ^ (words.high * 3)) * 0x9e3779b97f4a7c15ULL) >> 54);
   }
   bool rebuild() noexcept {
     bool unique = true;
@@ -99,7 +124,9 @@ private:
       if (fact.advertised.family != wire::Family::kNone && fact.advertised != fact.address) {
         advertised_[advertised_count_++] = fact.index;
       }
-      std::uint32_t at = hash(fact.address);
+      AddressWords words;
+      std::memcpy(&words, fact.address.bytes.data(), sizeof words);
+      std::uint32_t at = hash(words);
       while (slots_[at & kMask].index != kNoLocal) ++at;
       slots_[at & kMask] = {fact.address,   fact.index,      fact.listener_port,    fact.relay_min,
                             fact.relay_max, fact.advertised, fact.local_peers != 0, fact.dtls != 0};

@@ -6,9 +6,9 @@
 
 #include <bit>
 #include <cstring>
-#include <vector>
 
 #include "dataplane/flow.hpp"
+#include "dataplane/huge_memory.hpp"
 #include "dataplane/slot_lists.hpp"
 
 namespace turnpike::dataplane {
@@ -16,10 +16,11 @@ namespace turnpike::dataplane {
 class PermissionIndex {
 public:
   // `seed` is secret: clients choose their peers.
-  void prepare(std::uint32_t permissions, std::uint64_t seed) {
+  void prepare(std::uint32_t permissions, std::uint64_t seed, int node) {
     seed_ = seed;
-    buckets_.assign(std::bit_ceil(permissions + std::uint64_t{1}), kNoSlot);
-    next_.assign(permissions, kNoSlot);
+    buckets_ =
+        HugeVector<std::uint32_t>(std::bit_ceil(permissions + std::uint64_t{1}), kNoSlot, Allocator(node));
+    next_ = HugeVector<std::uint32_t>(permissions, kNoSlot, Allocator(node));
   }
 
   template <typename Matches>  // bool matches(slot): is that the allocation's record of this key?
@@ -44,6 +45,8 @@ public:
   }
 
 private:
+  using Allocator = HugeAllocator<std::uint32_t>;
+
   std::size_t bucket(std::uint32_t allocation, const FlowKey& key) const noexcept {
     std::uint64_t words[2];
     std::memcpy(words, key.remote.data(), sizeof words);
@@ -51,8 +54,8 @@ private:
   }
 
   std::uint64_t seed_ = 0;
-  std::vector<std::uint32_t> buckets_;  // a power of two
-  std::vector<std::uint32_t> next_;     // by slot
+  HugeVector<std::uint32_t> buckets_;  // a power of two
+  HugeVector<std::uint32_t> next_;     // by slot
 };
 
 }  // namespace turnpike::dataplane

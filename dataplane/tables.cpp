@@ -2,11 +2,12 @@
 // Session tables: facts become keys, flows and lists; look-ups for the stages.
 #include "dataplane/tables.hpp"
 
-#include <rte_errno.h>
-#include <rte_hash_crc.h>
-#include <rte_random.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
 #include <string>
 
 #include "dataplane/header_template.hpp"
@@ -35,68 +36,37 @@ bool is_of(const shm::AllocationFact& fact, const wire::Endpoint& relay) noexcep
   return relay.address.family != wire::Family::kNone && (relay == fact.relay_v4 || relay == fact.relay_v6);
 }
 
+// Client, both relays, permissions, channels both ways.
+std::uint64_t key_count(const shm::Capacity& capacity) {
+  return 3 * std::uint64_t{capacity.allocations} + capacity.permissions +
+         2 * std::uint64_t{capacity.channels};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Tables>> Tables::create(WorkerIndex worker, const shm::Capacity& capacity,
-                                               int socket_id) {
-  std::unique_ptr<Tables> tables(new Tables());
-  const std::uint64_t keys =
-      3 * std::uint64_t{capacity.allocations} + capacity.permissions + 2 * std::uint64_t{capacity.channels};
-  const std::string name = "sessions" + std::to_string(worker);
-  rte_hash_parameters parameters{};
-  parameters.name = name.c_str();
-  parameters.entries = static_cast<std::uint32_t>(std::min<std::uint64_t>(keys, RTE_HASH_ENTRIES_MAX));
-  parameters.key_len = sizeof(FlowKey);
-  parameters.hash_func = rte_hash_crc;
-  parameters.hash_func_init_val =
-      static_cast<std::uint32_t>(rte_rand());  // per start: no prepared collisions
-  parameters.socket_id = socket_id;
-  parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE;  // the stated capacity holds whatever the keys
-  tables->hash_ = rte_hash_create(&parameters);
-  if (tables->hash_ == nullptr) {
-    return Error{"session table of " + std::to_string(keys) + " keys: " + rte_strerror(rte_errno) +
-                 "; lower max-allocations, max-permissions or max-channels, or raise memory"};
-  }
-  rte_hash_set_cmp_func(tables->hash_, compare_keys);
-  tables->channels_.resize(capacity.channels);
-  tables->permissions_.resize(capacity.permissions);
-  tables->allocations_.resize(capacity.allocations);
-  tables->infos_.resize(capacity.allocations);
-  tables->bandwidths_.resize(capacity.allocations);
-  tables->allocation_records_.resize(capacity.allocations);
-  tables->permission_records_.resize(capacity.permissions);
-  tables->channel_records_.resize(capacity.channels);
-  tables->permission_index_.prepare(capacity.permissions, rte_rand());
-  return tables;
-}
-
-Tables::~Tables() { rte_hash_free(hash_); }
-
-void Tables::find_bulk(std::span<const FlowKey* const> keys, std::uint32_t* slots) const noexcept {
-  std::array<void*, RTE_HASH_LOOKUP_BULK_MAX> data;
-  std::uint64_t hits = 0;
-  if (keys.empty()) return;
-  rte_hash_lookup_bulk_data(hash_,
-                            const_cast<const void**>(reinterpret_cast<const void* const*>(keys.data())),
-                            static_cast<std::uint32_t>(keys.size()), &hits, data.data());
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    slots[i] = (hits >> i & 1) != 0 ? static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(data[i]))
-                                    : kNoSlot;
+Result<std::unique_ptr<Tables>> Tables::create(const shm::Capacity& capacity, int socket_id) {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+    return Error{"getrandom: " + std::string(std::strerror(errno))};
+  try {
+    return std::unique_ptr<Tables>(new Tables(capacity, socket_id, seed));
+  } catch (const std::bad_alloc&) {
+    return Error{"no memory for session tables of " + std::to_string(key_count(capacity)) +
+                 " keys; lower max-allocations, max-permissions or max-channels"};
   }
 }
 
-std::uint32_t Tables::find(const FlowKey& key) const noexcept {
-  void* data = nullptr;
-  if (rte_hash_lookup_data(hash_, &key, &data) < 0) return kNoSlot;
-  return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(data));
-}
-
-bool Tables::add(const FlowKey& key, std::uint32_t slot) noexcept {
-  return rte_hash_add_key_data(hash_, &key, reinterpret_cast<void*>(static_cast<std::uintptr_t>(slot))) == 0;
-}
-
-void Tables::drop(const FlowKey& key) noexcept {
-  if (key.tag != 0) rte_hash_del_key(hash_, &key);
+Tables::Tables(const shm::Capacity& capacity, int node, std::uint64_t seed)
+    : keys_(key_count(capacity), node, seed),
+      channels_(make_huge<ChannelFlows>(capacity.channels, node)),
+      permissions_(make_huge<Flow>(capacity.permissions, node)),
+      allocations_(make_huge<Flow>(capacity.allocations, node)),
+      infos_(make_huge<AllocationInfo>(capacity.allocations, node)),
+      bandwidths_(make_huge<Bandwidth>(capacity.allocations, node)),
+      allocation_records_(make_huge<AllocationRecord>(capacity.allocations, node)),
+      permission_records_(make_huge<PermissionRecord>(capacity.permissions, node)),
+      channel_records_(make_huge<ChannelRecord>(capacity.channels, node)) {
+  permission_index_.prepare(capacity.permissions, wire::mix(seed + 1), node);
 }
 
 template <typename LinksOf>
@@ -358,7 +328,7 @@ void Tables::remove_channel(shm::Slot slot) noexcept {
 }
 
 void Tables::clear() noexcept {
-  rte_hash_reset(hash_);
+  keys_.clear();
   std::fill(channels_.begin(), channels_.end(), ChannelFlows{});
   std::fill(permissions_.begin(), permissions_.end(), Flow{});
   std::fill(allocations_.begin(), allocations_.end(), Flow{});
@@ -369,7 +339,5 @@ void Tables::clear() noexcept {
   std::fill(channel_records_.begin(), channel_records_.end(), ChannelRecord{});
   permission_index_.clear();
 }
-
-std::size_t Tables::size() const noexcept { return static_cast<std::size_t>(rte_hash_count(hash_)); }
 
 }  // namespace turnpike::dataplane

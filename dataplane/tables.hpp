@@ -7,19 +7,18 @@
 // stands once in the hash and leads to the first of those who share it; all other keys have one owner.
 #pragma once
 
-#include <rte_hash.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
 #include "dataplane/bandwidth.hpp"
 #include "dataplane/flow.hpp"
 #include "dataplane/flow_keys.hpp"
+#include "dataplane/flow_table.hpp"
+#include "dataplane/huge_memory.hpp"
 #include "dataplane/local_addresses.hpp"
 #include "dataplane/permission_index.hpp"
 #include "dataplane/slot_lists.hpp"
@@ -37,19 +36,20 @@ enum class Applied : std::uint8_t { kDone, kTableFull, kInvalid };
 
 class Tables {
 public:
-  static Result<std::unique_ptr<Tables>> create(WorkerIndex worker, const shm::Capacity& capacity,
-                                                int socket_id);
-  ~Tables();
+  // All memory that the tables will ever take, on NUMA node `socket_id` (-1: any).
+  static Result<std::unique_ptr<Tables>> create(const shm::Capacity& capacity, int socket_id);
   Tables(const Tables&) = delete;
   Tables& operator=(const Tables&) = delete;
 
   // ---- packet path
   // ------------------------------------------------------------------------------------------------- Slot of
-  // each key, kNoSlot on a miss. At most RTE_HASH_LOOKUP_BULK_MAX keys. What a slot indexes follows from the
+  // each key, kNoSlot on a miss. At most kBurst keys. What a slot indexes follows from the
   // key's tag: channels for channel numbers and kPeer, allocations for kClient and kRelay, permissions for
   // kPermission.
-  void find_bulk(std::span<const FlowKey* const> keys, std::uint32_t* slots) const noexcept;
-  std::uint32_t find(const FlowKey& key) const noexcept;
+  void find_bulk(std::span<const FlowKey* const> keys, std::uint32_t* slots) const noexcept {
+    keys_.find_bulk(keys, slots);
+  }
+  std::uint32_t find(const FlowKey& key) const noexcept { return keys_.find(key); }
 
   const Flow& channel_to_peer(std::uint32_t slot) const noexcept { return channels_[slot].to_peer; }
   const Flow& channel_to_client(std::uint32_t slot) const noexcept { return channels_[slot].to_client; }
@@ -84,7 +84,7 @@ public:
                ? allocation_records_[allocation].fact.allocation.generation
                : 0;
   }
-  std::size_t size() const noexcept;
+  std::size_t size() const noexcept { return keys_.size(); }
 
 private:
   struct ChannelFlows {
@@ -116,9 +116,11 @@ private:
     Links links;
   };
 
-  Tables() = default;
-  bool add(const FlowKey& key, std::uint32_t slot) noexcept;
-  void drop(const FlowKey& key) noexcept;
+  Tables(const shm::Capacity& capacity, int node, std::uint64_t seed);
+  bool add(const FlowKey& key, std::uint32_t slot) noexcept { return keys_.insert(key, slot); }
+  void drop(const FlowKey& key) noexcept {
+    if (key.tag != 0) keys_.erase(key);
+  }
   void follow(const AllocationRecord& allocation) noexcept;
   void follow(const PermissionRecord& permission, std::uint64_t allocation_deadline_ns) noexcept;
   void follow(const ChannelRecord& channel, std::uint64_t allocation_deadline_ns) noexcept;
@@ -156,15 +158,15 @@ private:
   std::uint32_t only_live_sharer(std::uint32_t slot, Tick now) const noexcept;
   std::uint32_t find_permission(std::uint32_t allocation, const FlowKey& key) const noexcept;
 
-  rte_hash* hash_ = nullptr;
-  std::vector<ChannelFlows> channels_;
-  std::vector<Flow> permissions_;
-  std::vector<Flow> allocations_;
-  std::vector<AllocationInfo> infos_;
-  std::vector<Bandwidth> bandwidths_;
-  std::vector<AllocationRecord> allocation_records_;
-  std::vector<PermissionRecord> permission_records_;
-  std::vector<ChannelRecord> channel_records_;
+  FlowTable keys_;
+  HugeVector<ChannelFlows> channels_;
+  HugeVector<Flow> permissions_;
+  HugeVector<Flow> allocations_;
+  HugeVector<AllocationInfo> infos_;
+  HugeVector<Bandwidth> bandwidths_;
+  HugeVector<AllocationRecord> allocation_records_;
+  HugeVector<PermissionRecord> permission_records_;
+  HugeVector<ChannelRecord> channel_records_;
   PermissionIndex permission_index_;
 };
 

@@ -29,10 +29,15 @@ constexpr long kSleepNs = 50'000;  // with wake-up latency below the 100 µs tha
 }  // namespace
 
 void relay(Lcore& lcore, Batch& batch) noexcept {
+  StageClock& clock = lcore.stage_clock;
   if (batch.client_channel.count != 0) client_channel(lcore, batch);
+  clock.took(Stage::kChannel);
   if (batch.peer.count != 0) peer_data(lcore, batch);
+  clock.took(Stage::kPeer);
   if (batch.client_stun.count != 0) client_stun(lcore, batch);
+  clock.took(Stage::kStun);
   if (batch.icmp.count != 0) icmp_error(lcore, batch);
+  clock.took(Stage::kOther);
 }
 
 void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept {
@@ -40,6 +45,7 @@ void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept {
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   // What a kernel socket delivers may have been put together from fragments: it may be fragmented again.
   for (rte_mbuf* frame : frames) classify_link(lcore, lcore.batch, frame, lcore.kernel_sockets);
+  lcore.stage_clock.took(Stage::kClassify);
   relay(lcore, lcore.batch);
   if (lcore.hairpin_count != 0) relay_hairpins(lcore, lcore.batch);
 }
@@ -58,22 +64,31 @@ std::uint32_t Worker::receive() noexcept {
       }
       lcore.count(Counter::k_rx_packets, count);
       lcore.count(Counter::k_rx_bytes, bytes);
+      lcore.count(
+          static_cast<Counter>(static_cast<std::size_t>(Counter::k_perf_burst_1) + shm::bucket_of(count)));
+      lcore.stage_clock.took(Stage::kReceive);
       process(lcore, {frames.data(), count});
       received += count;
     }
   }
+  lcore.stage_clock.took(Stage::kReceive);  // of queues that had nothing
   return received;
 }
 
 std::uint32_t Worker::pass() noexcept {
   lcore.now_ns = lcore.clock->now_ns();
   lcore.now = tick_of(lcore.now_ns);
-  std::uint32_t work = receive();
+  lcore.stage_clock.begin_pass();
+  const std::uint32_t received = receive();
+  std::uint32_t work = received;
   if (lcore.workers > 1) work += take_over(lcore);
   for (const Port* port : host_ports) work += from_host(lcore, *port);
   work += drain_inbox(lcore);
+  lcore.stage_clock.took(Stage::kOther);
   if (work != 0) {
     flush(lcore);
+    lcore.stage_clock.took(Stage::kTransmit);
+    lcore.stage_clock.publish(lcore.published->counts, received);
     if (lcore.free_count != 0) lcore.free_all();
     wake_control(lcore);
     wake_main(lcore);
@@ -97,11 +112,10 @@ void Worker::housekeeping() noexcept {
 
 // From the start of one pass to the start of the next; only after a busy pass, because idle ones sleep.
 void Worker::note_loop_time(std::uint64_t before_ns) noexcept {
+  if (before_ns == 0) return;
   const std::uint64_t loop_ns = lcore.now_ns - before_ns;
-  auto& longest = lcore.published->max_loop_ns;
-  if (before_ns != 0 && loop_ns > longest.load(std::memory_order_relaxed)) {
-    longest.store(loop_ns, std::memory_order_relaxed);
-  }
+  lcore.count(Counter::k_perf_busy_ns, loop_ns);
+  shm::raise_relaxed(lcore.published->max_loop_ns, loop_ns);
 }
 
 void Worker::idle(std::uint32_t passes) noexcept {

@@ -21,12 +21,18 @@ Result<rte_ring*> make_ring(const std::string& name) {
   return ring;
 }
 
+// The NUMA node of a worker's lcore, where its tables belong.
+int node_of(const WorkerSetConfig& config, WorkerIndex index) {
+  return index < config.lcores.size() ? static_cast<int>(rte_lcore_to_socket_id(config.lcores[index]))
+                                      : SOCKET_ID_ANY;
+}
+
 }  // namespace
 
 Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config, PortOwners& owners) {
   Lcore& lcore = worker.lcore;
   const shm::Capacity& capacity = config.region->capacity();
-  auto tables = Tables::create(index, capacity, SOCKET_ID_ANY);
+  auto tables = Tables::create(capacity, node_of(config, index));
   if (!tables) return Error{tables.error()};
   auto reassembly = Reassembly::create(index, SOCKET_ID_ANY);
   if (!reassembly) return Error{reassembly.error()};
@@ -46,6 +52,8 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.reassembly = std::move(*reassembly);
   lcore.port_owners = &owners;
   lcore.transmit.resize(config.ports.size());
+  for (std::size_t i = 0; i < config.ports.size(); ++i)
+    lcore.transmit[i].own = index < config.ports[i]->tx_queues;
   lcore.to_worker.resize(capacity.workers);
   lcore.from_worker.resize(capacity.workers);
   lcore.random = rte_rand() | 1;
@@ -54,6 +62,7 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.commands = shm::Consumer(config.region->command_ring(index));
   lcore.events = shm::Producer(config.region->event_ring(index));
   lcore.published = &config.region->worker(index);
+  lcore.allocation_counters = &config.region->allocation(index, 0);
   lcore.errors = shm::DistinctErrors(&lcore.published->errors);
   const Port::WorkerContext context{lcore.published, config.mbufs, 2 * capacity.allocations,
                                     config.wake_workers};

@@ -21,6 +21,7 @@ struct WorkerSetConfig {
   const shm::Region* region =
       nullptr;  // outlives the workers; capacity says how many workers and table slots
   std::span<const std::unique_ptr<Port>> ports;
+  std::span<const unsigned> lcores;                   // of the workers; empty in tests
   rte_mempool* mbufs = nullptr;                       // for answers, fragments, control's datagrams
   std::atomic<std::uint32_t>* main_asleep = nullptr;  // in the region header
   int wake_main = -1;  // eventfd, written when a worker put a frame into a sleeping main's queue

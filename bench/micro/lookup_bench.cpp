@@ -108,8 +108,7 @@ std::unique_ptr<Tables> make_tables(std::int64_t flows) {
   shm::Capacity capacity;
   capacity.allocations = capacity.channels = sessions;
   capacity.permissions = 1;
-  static WorkerIndex worker = 1;  // only a name here, and 0 is Relay's
-  auto tables = Tables::create(worker++, capacity, SOCKET_ID_ANY);
+  auto tables = Tables::create(capacity, SOCKET_ID_ANY);
   if (!tables) give_up("lookup: " + tables.error());
   for (std::uint32_t number = 0; number < sessions; ++number) install(**tables, *locals, number);
   return std::move(*tables);

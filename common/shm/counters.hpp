@@ -2,8 +2,10 @@
 // Drop reasons and counters expanded from their tables, and the block in shared memory that a worker writes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -49,6 +51,16 @@ static_assert(SharedCounter::is_always_lock_free && sizeof(SharedCounter) == 8);
 // Single writer, so load + store instead of a locked add; readers may be one update behind.
 inline void add_relaxed(SharedCounter& counter, std::uint64_t amount) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+// A high-water mark.
+inline void raise_relaxed(SharedCounter& mark, std::uint64_t level) noexcept {
+  if (level > mark.load(std::memory_order_relaxed)) mark.store(level, std::memory_order_relaxed);
+}
+
+// Which of seven buckets a positive number is in: 1, 2, 3-4, 5-8, 9-16, 17-32, 33 and more.
+inline std::size_t bucket_of(std::uint32_t value) noexcept {
+  return std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(value - 1)), 6);
 }
 
 // Written by one worker, read by control at any time.

@@ -162,6 +162,8 @@ public:
     return PopResult::kMessage;
   }
 
+  // Cells published and not yet taken, for high-water marks; nonsense when the producer's index is.
+  std::uint64_t used() const noexcept { return ring_.indices->tail.load(std::memory_order_relaxed) - head_; }
   bool empty() const noexcept { return ring_.indices->tail.load(std::memory_order_acquire) == head_; }
 
 private:

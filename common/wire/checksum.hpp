@@ -2,6 +2,8 @@
 // Internet checksums: RFC 1071 sums, the UDP pseudo headers, and RFC 1624 carry-over as a builder.
 #pragma once
 
+#include <bit>
+
 #include "common/base/types.hpp"
 #include "common/wire/endian.hpp"
 #include "common/wire/endpoint.hpp"
@@ -56,16 +58,22 @@ public:
     sum_ += other.sum_;
     return *this;
   }
+  // `part` comes of additions only, of less than 64 KiB: then the multiple of 0xFFFF, which is a zero here,
+  // is larger.
+  constexpr ChecksumSum& subtract(ChecksumSum part) noexcept {
+    sum_ += (std::uint64_t{0xFFFF} << 32) - part.sum_;
+    return *this;
+  }
   ChecksumSum& add(const IpAddress& address) noexcept {
     return add(Bytes(address.bytes.data(), address.size()));
   }
 
   // The 16-bit one's-complement sum, native load order. 0 only when every added word was 0.
+  // Adding the halves swapped leaves their end-around sum in the upper half: the carry of the lower one goes
+  // in.
   constexpr std::uint16_t fold() const noexcept {
-    std::uint64_t sum = (sum_ & 0xFFFFFFFF) + (sum_ >> 32);
-    sum = (sum & 0xFFFF) + (sum >> 16 & 0xFFFF) + (sum >> 32);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return static_cast<std::uint16_t>((sum & 0xFFFF) + (sum >> 16));
+    const auto half = static_cast<std::uint32_t>((sum_ + std::rotl(sum_, 32)) >> 32);
+    return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
   }
   // What goes into a checksum field: the complement. A message with a right checksum in it sums up to 0 here.
   constexpr Be16 checksum() const noexcept { return from_raw(static_cast<std::uint16_t>(~fold())); }
@@ -123,7 +131,7 @@ public:
     sum_.add(Be16(static_cast<std::uint16_t>(~old_checksum.host())));
   }
   constexpr ChecksumUpdate& remove(ChecksumSum old_part) noexcept {
-    sum_.add(old_part.checksum());  // subtracting is adding the complement
+    sum_.subtract(old_part);
     return *this;
   }
   constexpr ChecksumUpdate& add(ChecksumSum new_part) noexcept {

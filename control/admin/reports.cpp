@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// status, sessions, drops and io from the server, the region and the link.
+// status, sessions, drops, io and perf from the server, the region and the link.
 #include "control/admin/reports.hpp"
 
 #include "common/config/options.hpp"
@@ -217,9 +217,10 @@ Json answer_verb(const ReportSources& sources, Time now, const Json& request, co
   if (verb == "sessions") return report_sessions(sources, now, request.value("limit", std::size_t{0}));
   if (verb == "drops") return report_drops(sources);
   if (verb == "io") return report_io(sources);
+  if (verb == "perf") return report_perf(sources, now);
   if (verb == "reload") return answer_reload(reload);
   return {{"ok", false},
-          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops, io and reload"}};
+          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops, io, perf and reload"}};
 }
 
 }  // namespace
@@ -298,6 +299,27 @@ Json report_io(const ReportSources& sources) {
     if (counter["counter"].get_ref<const std::string&>().starts_with("io_")) io.push_back(std::move(counter));
   }
   return {{"ok", true}, {"io", std::move(io)}};
+}
+
+Json report_perf(const ReportSources& sources, Time now) {
+  Json workers = Json::array();
+  const auto& capacity = sources.attachment.region().capacity();
+  for (WorkerIndex worker = 0; worker < sources.attachment.workers(); ++worker) {
+    const shm::WorkerBlock& block = sources.attachment.region().worker(worker);
+    Json counters = counters_of(block);
+    Json entry{{"worker", worker_name(sources, worker)}, {"max_loop_us", load(block.max_loop_ns) / 1000}};
+    for (const char* name : {"loops", "busy_loops", "sleeps", "rx_packets"}) entry[name] = counters[name];
+    for (const auto& [name, value] : counters.items()) {
+      if (name.starts_with("perf_")) entry[name.substr(5)] = value;
+    }
+    workers.push_back(std::move(entry));
+  }
+  return {{"ok", true},
+          {"started_ns", sources.attachment.region().header().start_ns},
+          {"now_ns", now.count()},
+          {"command_cells", capacity.command_cells},
+          {"event_cells", capacity.event_cells},
+          {"workers", std::move(workers)}};
 }
 
 std::string answer_request(const ReportSources& sources, Time now, std::string_view line,

@@ -29,6 +29,8 @@ Json report_sessions(const ReportSources& sources, Time now, std::size_t limit);
 Json report_drops(const ReportSources& sources);
 // Occupancy of the socket calls.
 Json report_io(const ReportSources& sources);
+// Where the workers' time goes: counters to be looked at twice.
+Json report_perf(const ReportSources& sources, Time now);
 
 // Answers one request line, {"verb": ...}. Anything else gets {"ok": false, "error": ...}.
 // `reload` gives the names of options that need a restart.

@@ -38,5 +38,7 @@ std::string format_sessions(const Json& answer);
 std::string format_reload(const Json& answer);
 std::string format_drops(const Json& answer, bool all);
 std::string format_io(const Json& answer, bool all);
+// What happened between two answers.
+std::string format_perf(const Json& before, const Json& after);
 
 }  // namespace turnpike::ctl

@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
+#include "common/base/result.hpp"
 #include "common/config/instance.hpp"
 #include "common/config/secrets.hpp"
 #include "control/ctl/client.hpp"
@@ -30,6 +33,7 @@ constexpr const char* kUsage =
     "  sessions    allocations with their live packets and bytes, both directions\n"
     "  drops       packets that ended here, by reason\n"
     "  io          how full the receive and send calls of socket ports are\n"
+    "  perf        what a packet costs by stage, idle share, burst sizes and ring high-water marks, live\n"
     "  reload      read the configuration file again; says what needs a restart\n"
     "\n"
     "in the user database itself, whether turnpike-control runs or not:\n"
@@ -44,6 +48,7 @@ constexpr const char* kUsage =
     "  --json             the answer as JSON\n"
     "  --limit N          sessions: show at most N (default 1000, 0: all)\n"
     "  --all              drops, io: show what never happened too\n"
+    "  --seconds N        perf: how long to look (default 1; 0: since the start)\n"
     "  --instance NAME    which pair of programs (default: that of this network namespace)\n"
     "  --runtime-dir DIR  where their sockets live (default: as turnpike-control)\n"
     "\n"
@@ -59,6 +64,7 @@ struct Call {
   std::string instance;
   std::string runtime_dir;
   unsigned long limit = 1000;
+  unsigned long seconds = 1;
   bool json = false;
   bool all = false;
 };
@@ -68,16 +74,42 @@ int fail(int code, const std::string& text) {
   return code;
 }
 
+// The answer, or why there is none.
+turnpike::Result<Json> ask(const std::string& socket, const Json& request) {
+  const auto line = turnpike::ctl::ask(socket, request.dump());
+  if (!line) return turnpike::Error{line.error()};
+  Json answer = Json::parse(*line);
+  if (!answer.at("ok").get<bool>()) return turnpike::Error{answer.at("error").get<std::string>()};
+  return answer;
+}
+
+// The same counters as they were when everything started.
+Json zeroed(Json answer) {
+  answer["now_ns"] = answer.at("started_ns");
+  for (Json& worker : answer.at("workers")) {
+    for (Json& value : worker) {
+      if (value.is_number()) value = 0;
+    }
+  }
+  return answer;
+}
+
 int run(const Call& call) {
   const auto paths = turnpike::config::instance_paths(call.instance, call.runtime_dir);
   if (!paths) return fail(2, paths.error());
   Json request{{"verb", call.verb}};
   if (call.verb == "sessions") request["limit"] = call.limit;
-  const auto line = turnpike::ctl::ask(paths->control_socket, request.dump());
-  if (!line) return fail(1, line.error());
   try {
-    const Json answer = Json::parse(*line);
-    if (!answer.at("ok").get<bool>()) return fail(1, answer.at("error").get<std::string>());
+    Json before;
+    if (call.verb == "perf" && call.seconds != 0) {
+      const auto first = ask(paths->control_socket, request);
+      if (!first) return fail(1, first.error());
+      before = *first;
+      std::this_thread::sleep_for(std::chrono::seconds(call.seconds));
+    }
+    const auto last = ask(paths->control_socket, request);
+    if (!last) return fail(1, last.error());
+    const Json& answer = *last;
     std::string text;
     if (call.json) {
       text = answer.dump(2) + "\n";
@@ -87,6 +119,8 @@ int run(const Call& call) {
       text = turnpike::ctl::format_sessions(answer);
     } else if (call.verb == "reload") {
       text = turnpike::ctl::format_reload(answer);
+    } else if (call.verb == "perf") {
+      text = turnpike::ctl::format_perf(call.seconds != 0 ? before : zeroed(answer), answer);
     } else if (call.verb == "io") {
       text = turnpike::ctl::format_io(answer, call.all);
     } else {
@@ -117,12 +151,13 @@ void hide_words(char** words, int count) {
 
 // Fills both calls up to the words. A value: the program ends with it.
 std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& edited) {
-  enum : int { kJson = 256, kInstance, kRuntimeDir, kLimit, kAll, kEveryRealm, kStore, kVersion };
+  enum : int { kJson = 256, kInstance, kRuntimeDir, kLimit, kSeconds, kAll, kEveryRealm, kStore, kVersion };
   const option options[] = {{"json", no_argument, nullptr, kJson},
                             {"instance", required_argument, nullptr, kInstance},
                             {"runtime-dir", required_argument, nullptr, kRuntimeDir},
                             {"limit", required_argument, nullptr, kLimit},
                             {"all", no_argument, nullptr, kAll},
+                            {"seconds", required_argument, nullptr, kSeconds},
                             {"every-realm", no_argument, nullptr, kEveryRealm},
                             {"userdb", required_argument, nullptr, kStore},
                             {"db", required_argument, nullptr, kStore},
@@ -158,6 +193,12 @@ std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& ed
         call.limit = std::strtoul(optarg, &end, 10);
         if (end == optarg || *end != '\0' || *optarg == '-') return fail(2, "--limit: not a number");
         break;
+      case kSeconds:
+        call.seconds = std::strtoul(optarg, &end, 10);
+        if (end == optarg || *end != '\0' || *optarg == '-' || call.seconds > 3600) {
+          return fail(2, "--seconds: a number from 0 to 3600");
+        }
+        break;
       case kVersion:
         std::printf("turnpikectl %s\n", std::string(turnpike::config::version()).c_str());
         return 0;
@@ -177,9 +218,9 @@ int main(int argc, char** argv) {
   Call call;
   StoreCall edited;
   if (const auto ended = read_options(argc, argv, call, edited)) return *ended;
-  constexpr std::array<std::string_view, 5> kVerbs{"status", "sessions", "drops", "io", "reload"};
+  constexpr std::array<std::string_view, 6> kVerbs{"status", "sessions", "drops", "io", "perf", "reload"};
   constexpr const char* kWanted =
-      "give one verb: status, sessions, drops, io or reload, or user, secret, peer-ip; see turnpikectl "
+      "give one verb: status, sessions, drops, io, perf or reload, or user, secret, peer-ip; see turnpikectl "
       "--help";
   if (optind < argc && turnpike::ctl::is_store_verb(argv[optind])) {
     edited.words.assign(argv + optind, argv + argc);

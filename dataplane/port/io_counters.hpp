@@ -2,8 +2,6 @@
 // What a worker counts of its socket calls: always on, one relaxed store each.
 #pragma once
 
-#include <bit>
-
 #include "common/shm/abi.hpp"
 
 namespace turnpike::dataplane {
@@ -21,10 +19,7 @@ public:
   // `first` is the bucket "1"; buckets are 1, 2, 3-4, 5-8, 9-16, 17-32, 33-64.
   void histogram(shm::Counter first, std::uint32_t value) const noexcept {
     if (value == 0) return;
-    const auto bucket = static_cast<std::size_t>(std::bit_width(value - 1));
-    const std::size_t last = 6;
-    shm::add_relaxed(
-        block_->counts.counters[static_cast<std::size_t>(first) + (bucket < last ? bucket : last)], 1);
+    shm::add_relaxed(block_->counts.counters[static_cast<std::size_t>(first) + shm::bucket_of(value)], 1);
   }
   void drop(shm::DropReason reason, std::uint64_t amount = 1) const noexcept {
     shm::add_relaxed(block_->counts.drops[static_cast<std::size_t>(reason)], amount);

@@ -102,7 +102,7 @@ MemifLink::~MemifLink() {
   if (listener_ < 0) return;
   if (reactor_ != nullptr) reactor_->remove(listener_);
   close(listener_);
-  unlink((config_.server ? config_.peer_path : config_.driver_path).c_str());
+  ::unlink((config_.server ? config_.peer_path : config_.driver_path).c_str());
 }
 
 Status MemifLink::join(Reactor& reactor, std::function<void()> on_change) {

@@ -21,25 +21,32 @@ struct NetworkLayer {
   std::uint32_t transport_size = 0;
   std::uint8_t protocol = 0;
   bool fragment = false;
-  wire::IpAddress source;
-  wire::IpAddress destination;
+  AddressWords source;
+  AddressWords destination;
 };
 
 // RFC 1122 section 3.2.1.3, RFC 4291 section 2.7: these are never the source of a datagram that we could
 // answer. Kernel sockets do hear the loopback device.
-bool invalid_source(const wire::IpAddress& address, bool loopback) noexcept {
-  const std::uint8_t* bytes = address.bytes.data();
-  if (address.is_v4()) return bytes[0] == 0 || (bytes[0] == 127 && !loopback) || bytes[0] >= 224;
-  if (bytes[0] == 0xFF) return true;
-  static constexpr std::uint8_t kZeros[15] = {};
-  if (std::memcmp(bytes, kZeros, 15) == 0 && bytes[15] <= 1)
-    return !loopback || bytes[15] == 0;                                                  // :: and ::1
-  return std::memcmp(bytes, kZeros, 10) == 0 && bytes[10] == 0xFF && bytes[11] == 0xFF;  // ::ffff:a.b.c.d
+bool invalid_source(const AddressWords& source, bool v4, bool loopback) noexcept {
+  const auto first = static_cast<std::uint8_t>(source.low);
+  if (v4) return first == 0 || (first == 127 && !loopback) || first >= 224;
+  if (first == 0xFF) return true;
+  if (source.low != 0) return false;
+  if (source.high == 0) return true;                                            // ::
+  if (source.high == wire::swap_bytes(std::uint64_t{1})) return !loopback;      // ::1
+  return static_cast<std::uint32_t>(source.high) == wire::swap_bytes(0xFFFFU);  // ::ffff:a.b.c.d
+}
+
+// Without options, which is nearly always, the size is a constant and no loop is left.
+bool right_checksum(const std::uint8_t* ip, std::size_t header) noexcept {
+  const bool plain = header == sizeof(Ipv4Header);
+  return (plain ? wire::sum(Bytes(ip, sizeof(Ipv4Header))) : wire::sum(Bytes(ip, header))).fold() == 0xFFFF;
 }
 
 // RFC 791. The reason, or kCount when all is well.
-DropReason parse_ipv4(const rte_mbuf* mbuf, std::uint8_t* at, std::uint32_t available, Packet& packet,
-                      NetworkLayer& layer) noexcept {
+[[gnu::always_inline]] inline DropReason parse_ipv4(const rte_mbuf* mbuf, std::uint8_t* at,
+                                                    std::uint32_t available, Packet& packet,
+                                                    NetworkLayer& layer) noexcept {
   if (available < sizeof(Ipv4Header)) return DropReason::k_ipv4_malformed;
   const auto& ip = *reinterpret_cast<const Ipv4Header*>(at);
   const std::size_t header = ip.header_size();
@@ -49,10 +56,7 @@ DropReason parse_ipv4(const rte_mbuf* mbuf, std::uint8_t* at, std::uint32_t avai
   }
   const std::uint64_t nic = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
   if (nic == RTE_MBUF_F_RX_IP_CKSUM_BAD) return DropReason::k_ipv4_checksum;
-  if (nic != RTE_MBUF_F_RX_IP_CKSUM_GOOD && wire::sum(Bytes(at, header)).fold() != 0xFFFF) {
-    return DropReason::k_ipv4_checksum;
-  }
-  packet.v4 = true;
+  if (nic != RTE_MBUF_F_RX_IP_CKSUM_GOOD && !right_checksum(at, header)) return DropReason::k_ipv4_checksum;
   packet.traffic_class = ip.traffic_class;
   packet.ttl = ip.ttl;
   packet.dont_fragment = ip.dont_fragment();
@@ -61,19 +65,18 @@ DropReason parse_ipv4(const rte_mbuf* mbuf, std::uint8_t* at, std::uint32_t avai
            static_cast<std::uint32_t>(total - header),
            ip.protocol,
            ip.is_fragment(),
-           wire::IpAddress::v4_bytes(at + offsetof(Ipv4Header, source)),
-           wire::IpAddress::v4_bytes(at + offsetof(Ipv4Header, destination))};
+           AddressWords::v4(at + offsetof(Ipv4Header, source)),
+           AddressWords::v4(at + offsetof(Ipv4Header, destination))};
   return DropReason::kCount;
 }
 
 // RFC 8200. Of the extension headers only Fragment is followed: nothing that relays media sends another.
-DropReason parse_ipv6(std::uint8_t* at, std::uint32_t available, Packet& packet,
-                      NetworkLayer& layer) noexcept {
+[[gnu::always_inline]] inline DropReason parse_ipv6(std::uint8_t* at, std::uint32_t available, Packet& packet,
+                                                    NetworkLayer& layer) noexcept {
   if (available < sizeof(Ipv6Header)) return DropReason::k_ipv6_malformed;
   const auto& ip = *reinterpret_cast<const Ipv6Header*>(at);
   const std::size_t size = ip.payload_length.host();
   if (ip.version() != 6 || size > available - sizeof(Ipv6Header)) return DropReason::k_ipv6_malformed;
-  packet.v4 = false;
   packet.traffic_class = ip.traffic_class();
   packet.ttl = ip.hop_limit;
   packet.dont_fragment = false;
@@ -82,8 +85,8 @@ DropReason parse_ipv6(std::uint8_t* at, std::uint32_t available, Packet& packet,
            static_cast<std::uint32_t>(size),
            ip.next_header,
            ip.next_header == wire::kNextHeaderFragment,
-           wire::IpAddress::v6_bytes(ip.source.data()),
-           wire::IpAddress::v6_bytes(ip.destination.data())};
+           AddressWords::v6(ip.source.data()),
+           AddressWords::v6(ip.destination.data())};
   return DropReason::kCount;
 }
 
@@ -120,8 +123,7 @@ void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
 }
 
 // Whether another worker owns this packet's client or relay port; then it has been handed over.
-bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
-  if (lcore.workers == 1) return false;
+[[gnu::noinline]] bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
   if (lcore.kernel_sockets) return false;  // the kernel has brought it to the owner's socket
   const WorkerIndex owner = to_relay ? lcore.port_owners->find(packet.key.local, packet.key.local_port)
                                      : owner_of_client(packet, lcore.workers);
@@ -130,7 +132,9 @@ bool handed_over(Lcore& lcore, const Packet& packet, bool to_relay) noexcept {
   return true;
 }
 
-void classify_udp(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer& layer) noexcept {
+template <bool kV4>
+[[gnu::always_inline]] inline void classify_udp(Lcore& lcore, Batch& batch, Packet& packet,
+                                                const NetworkLayer& layer) noexcept {
   if (layer.transport_size < sizeof(wire::UdpHeader))
     return lcore.drop(packet.mbuf, DropReason::k_udp_malformed);
   const auto& udp = *reinterpret_cast<const wire::UdpHeader*>(layer.transport);
@@ -142,20 +146,21 @@ void classify_udp(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer
   if (size < sizeof(wire::UdpHeader) || size > layer.transport_size) {
     return lcore.drop(packet.mbuf, DropReason::k_udp_malformed);
   }
-  if (udp.checksum == wire::Be16() && !packet.v4) {
+  if (udp.checksum == wire::Be16() && !kV4) {
     return lcore.drop(packet.mbuf, DropReason::k_udp_checksum_zero_ipv6);  // RFC 8200 section 8.1
   }
   if (udp.source_port == wire::Be16()) return lcore.drop(packet.mbuf, DropReason::k_source_port_zero);
-  if (invalid_source(layer.source, lcore.kernel_sockets))
+  if (invalid_source(layer.source, kV4, lcore.kernel_sockets))
     return lcore.drop(packet.mbuf, DropReason::k_ip_source_invalid);
   packet.payload = layer.transport + sizeof(wire::UdpHeader);
   packet.payload_size = static_cast<std::uint16_t>(size - sizeof(wire::UdpHeader));
+  std::memcpy(&packet.ports, layer.transport, sizeof packet.ports);
   packet.checksum = udp.checksum;
-  packet.key.remote = layer.source.bytes;
+  std::memcpy(packet.key.remote.data(), &layer.source, sizeof layer.source);
   packet.key.remote_port = udp.source_port.host();
   packet.key.local = packet.local->index;
   packet.key.local_port = destination;
-  if (handed_over(lcore, packet, to_relay)) return;
+  if (lcore.workers != 1 && handed_over(lcore, packet, to_relay)) return;
   // RFC 8656 section 11.3: nothing is demultiplexed on a relayed address.
   if (!to_relay) return packet.hairpin ? not_ours(lcore, packet) : sort_client(lcore, batch, packet);
   if (packet.ttl <= 1) return lcore.drop(packet.mbuf, DropReason::k_ttl_expired);
@@ -163,15 +168,11 @@ void classify_udp(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer
   batch.peer.push(packet);
 }
 
-void classify_ip(Lcore& lcore, Batch& batch, Packet& packet, std::uint8_t* at,
-                 std::uint32_t available) noexcept;
-
 // A piece of a datagram: the whole one goes on when its last piece has come. RFC 8656 section 13 (alternate
 // behaviour): the TURN header must be read, so fragments are put together here, within bounds.
-void reassemble(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer& layer) noexcept {
-  const std::uint8_t protocol = packet.v4                  ? layer.protocol
-                                : layer.transport_size > 0 ? layer.transport[0]
-                                                           : 0;
+// `protocol` is what the fragments carry.
+[[gnu::noinline]] void reassemble(Lcore& lcore, Batch& batch, Packet& packet,
+                                  std::uint8_t protocol) noexcept {
   if (protocol != wire::kProtocolUdp) return not_ours(lcore, packet);
   rte_mbuf* whole = lcore.reassembly->add(lcore, packet);
   if (whole == nullptr) return;  // kept until the rest arrives, or dropped with its reason
@@ -180,18 +181,26 @@ void reassemble(Lcore& lcore, Batch& batch, Packet& packet, const NetworkLayer& 
 
 // `packet.mbuf`, `hairpin` and `fragmented` are set; `at` starts the IP header, `available` bytes of it are
 // there.
-void classify_ip(Lcore& lcore, Batch& batch, Packet& packet, std::uint8_t* at,
-                 std::uint32_t available) noexcept {
+template <bool kV4>
+[[gnu::always_inline]] inline void classify_ip(Lcore& lcore, Batch& batch, Packet& packet, std::uint8_t* at,
+                                               std::uint32_t available) noexcept {
   NetworkLayer layer;
+  packet.v4 = kV4;
   packet.ip = at;
-  const DropReason reason = packet.v4 ? parse_ipv4(packet.mbuf, at, available, packet, layer)
-                                      : parse_ipv6(at, available, packet, layer);
-  if (reason != DropReason::kCount) return lcore.drop(packet.mbuf, reason);
-  packet.local = lcore.locals.find(layer.destination);
-  if (packet.local == nullptr) return not_ours(lcore, packet);
-  if (layer.fragment) return reassemble(lcore, batch, packet, layer);
-  if (layer.protocol == wire::kProtocolUdp) return classify_udp(lcore, batch, packet, layer);
-  if (packet.hairpin || !is_icmp_error(layer, packet.v4)) return not_ours(lcore, packet);
+  const DropReason reason =
+      kV4 ? parse_ipv4(packet.mbuf, at, available, packet, layer) : parse_ipv6(at, available, packet, layer);
+  if (reason != DropReason::kCount) [[unlikely]]
+    return lcore.drop(packet.mbuf, reason);
+  packet.local = lcore.locals.find(layer.destination, kV4 ? wire::Family::kIpv4 : wire::Family::kIpv6);
+  if (packet.local == nullptr) [[unlikely]]
+    return not_ours(lcore, packet);
+  if (layer.fragment) [[unlikely]] {
+    const std::uint8_t inner = layer.transport_size > 0 ? layer.transport[0] : std::uint8_t{0};
+    return reassemble(lcore, batch, packet, kV4 ? layer.protocol : inner);
+  }
+  if (layer.protocol == wire::kProtocolUdp) [[likely]]
+    return classify_udp<kV4>(lcore, batch, packet, layer);
+  if (packet.hairpin || !is_icmp_error(layer, kV4)) return not_ours(lcore, packet);
   packet.payload = layer.transport;
   packet.payload_size = static_cast<std::uint16_t>(layer.transport_size);
   ++batch.count;
@@ -221,9 +230,12 @@ void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) 
   if (type != wire::kEtherTypeIpv4 && type != wire::kEtherTypeIpv6) {
     return to_host(lcore, mbuf, DropReason::k_no_host_path);
   }
-  packet.v4 = type == wire::kEtherTypeIpv4;
   packet.link_size = static_cast<std::uint8_t>(header);
-  classify_ip(lcore, batch, packet, at + header, available - header);
+  if (type == wire::kEtherTypeIpv4) {
+    classify_ip<true>(lcore, batch, packet, at + header, available - header);
+  } else {
+    classify_ip<false>(lcore, batch, packet, at + header, available - header);
+  }
 }
 
 void classify_hairpin(Lcore& lcore, Batch& batch, rte_mbuf* mbuf) noexcept {
@@ -232,9 +244,12 @@ void classify_hairpin(Lcore& lcore, Batch& batch, rte_mbuf* mbuf) noexcept {
   packet.mbuf = mbuf;
   packet.hairpin = true;
   packet.fragmented = false;
-  packet.v4 = (at[0] >> 4) == 4;  // we wrote this header ourselves
   packet.link_size = 0;
-  classify_ip(lcore, batch, packet, at, mbuf->data_len);
+  if ((at[0] >> 4) == 4) {  // we wrote this header ourselves
+    classify_ip<true>(lcore, batch, packet, at, mbuf->data_len);
+  } else {
+    classify_ip<false>(lcore, batch, packet, at, mbuf->data_len);
+  }
 }
 
 }  // namespace turnpike::dataplane

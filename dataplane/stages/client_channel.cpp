@@ -13,11 +13,15 @@ using shm::DropReason;
 
 constexpr std::uint16_t kHeader = stun::kChannelDataHeaderSize;
 
-void relay_one(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
-  if (lcore.now >= flow.deadline) return lcore.drop(packet.mbuf, DropReason::k_channel_expired);
+// Whether it was relayed.
+bool relay_one(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
+  if (lcore.now >= flow.deadline) {
+    lcore.drop(packet.mbuf, DropReason::k_channel_expired);
+    return false;
+  }
   const std::uint16_t size = wire::load_be16(packet.payload + 2);  // proved against the datagram below
-  if (!admit(lcore, packet, flow, size)) return;
-  if (!within_limit_to_peer(lcore, packet.mbuf, flow, packet.payload_size)) return;
+  if (!admit(lcore, packet, flow, size)) return false;
+  if (!within_limit_to_peer(lcore, packet.mbuf, flow, packet.payload_size)) return false;
   Outgoing out;
   out.payload = packet.payload + kHeader;
   out.size = size;
@@ -28,8 +32,8 @@ void relay_one(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
   if (!surplus.empty()) removed.add(sum_behind(surplus, size));
   out.checksum = carried_checksum(lcore, packet, flow, out, removed, {});
   count_to_peer(lcore, flow.allocation, size);
-  lcore.count(Counter::k_channel_to_peer);
   emit(lcore, packet, flow, out);
+  return true;
 }
 
 }  // namespace
@@ -50,17 +54,18 @@ void client_channel(Lcore& lcore, Batch& batch) noexcept {
     lookup.push(*packet, packet->key);
   }
   lookup.run(*lcore.tables);
-  for (std::uint16_t i = 0; i < lookup.count; ++i) {
-    if (lookup.slots[i] != kNoSlot) rte_prefetch0(&lcore.tables->channel_to_peer(lookup.slots[i]));
-  }
+  lookup.prefetch(lcore,
+                  [&](std::uint32_t slot) -> const Flow& { return lcore.tables->channel_to_peer(slot); });
+  std::uint64_t relayed = 0;
   for (std::uint16_t i = 0; i < lookup.count; ++i) {
     Packet& packet = *lookup.packets[i];
     if (lookup.slots[i] == kNoSlot) {
       lcore.drop(packet.mbuf, DropReason::k_channel_unbound);
       continue;
     }
-    relay_one(lcore, packet, lcore.tables->channel_to_peer(lookup.slots[i]));
+    relayed += relay_one(lcore, packet, lcore.tables->channel_to_peer(lookup.slots[i])) ? 1 : 0;
   }
+  lcore.count(Counter::k_channel_to_peer, relayed);
 }
 
 }  // namespace turnpike::dataplane

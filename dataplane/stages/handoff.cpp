@@ -52,10 +52,13 @@ std::uint32_t take_over(Lcore& lcore) noexcept {
     if (other == lcore.index) continue;
     const HandoffRings& rings = lcore.from_worker[other];
     auto** table = reinterpret_cast<void**>(frames.data());
-    unsigned count = rte_ring_sc_dequeue_burst(rings.transmit, table, kBurst, nullptr);
+    unsigned more = 0;
+    unsigned count = rte_ring_sc_dequeue_burst(rings.transmit, table, kBurst, &more);
+    if (count != 0) lcore.raise(Counter::k_perf_handoff_high, count + more);
     for (unsigned i = 0; i < count; ++i) transmit(lcore, frames[i]->port, frames[i]);
     work += count;
-    count = rte_ring_sc_dequeue_burst(rings.receive, table, kBurst, nullptr);
+    count = rte_ring_sc_dequeue_burst(rings.receive, table, kBurst, &more);
+    if (count != 0) lcore.raise(Counter::k_perf_handoff_high, count + more);
     if (count == 0) continue;
     work += count;
     lcore.count(Counter::k_handoff_rx, count);

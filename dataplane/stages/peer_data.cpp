@@ -18,21 +18,25 @@ constexpr std::uint16_t kHeader = stun::kChannelDataHeaderSize;
 // Above this a Data indication's length would not fit the IP packet that carries it.
 constexpr std::uint16_t kMaxData = 65535 - 48 - stun::kDataIndicationPrefixV6 - 3;
 
-void as_channel_data(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
+// Whether it was relayed.
+bool as_channel_data(Lcore& lcore, Packet& packet, const Flow& flow) noexcept {
   const std::uint16_t size = packet.payload_size;
-  if (size > kMaxData) return lcore.drop(packet.mbuf, DropReason::k_too_big);
-  if (!admit(lcore, packet, flow, kHeader + size)) return;
-  if (!within_limit_to_client(lcore, packet.mbuf, flow, size)) return;
+  if (size > kMaxData) {
+    lcore.drop(packet.mbuf, DropReason::k_too_big);
+    return false;
+  }
+  if (!admit(lcore, packet, flow, kHeader + size)) return false;
+  if (!within_limit_to_client(lcore, packet.mbuf, flow, size)) return false;
   Outgoing out;
   out.payload = packet.payload - kHeader;
   out.size = kHeader + size;
   copy_ip_fields(packet, flow, out);
   stun::write_channel_data_header(out.payload, flow.channel, size);
-  const wire::ChecksumSum added = wire::sum(Bytes(out.payload, kHeader));
+  const wire::ChecksumSum added = wire::ChecksumSum().add(wire::Be16(flow.channel)).add(wire::Be16(size));
   out.checksum = carried_checksum(lcore, packet, flow, out, {}, added);
   count_to_client(lcore, flow.allocation, size);
-  lcore.count(Counter::k_peer_to_channel);
   emit(lcore, packet, flow, out);
+  return true;
 }
 
 // The peer as the client knows it: one of our own relayed addresses by its advertised form.
@@ -129,9 +133,9 @@ void peer_data(Lcore& lcore, Batch& batch) noexcept {
     lookup.push(*packet, packet->key);
   }
   lookup.run(*lcore.tables);
-  for (std::uint16_t i = 0; i < lookup.count; ++i) {
-    if (lookup.slots[i] != kNoSlot) rte_prefetch0(&lcore.tables->channel_to_client(lookup.slots[i]));
-  }
+  lookup.prefetch(lcore,
+                  [&](std::uint32_t slot) -> const Flow& { return lcore.tables->channel_to_client(slot); });
+  std::uint64_t relayed = 0;
   std::uint16_t left = 0;
   std::array<Packet*, kBurst> unbound;
   for (std::uint16_t i = 0; i < lookup.count; ++i) {
@@ -142,8 +146,9 @@ void peer_data(Lcore& lcore, Batch& batch) noexcept {
       unbound[left++] = &packet;
       continue;
     }
-    as_channel_data(lcore, packet, lcore.tables->channel_to_client(lookup.slots[i]));
+    relayed += as_channel_data(lcore, packet, lcore.tables->channel_to_client(lookup.slots[i])) ? 1 : 0;
   }
+  lcore.count(Counter::k_peer_to_channel, relayed);
   if (left != 0) by_permission(lcore, {unbound.data(), left});
 }
 

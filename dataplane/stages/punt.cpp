@@ -31,6 +31,7 @@ void punt(Lcore& lcore, const Packet& packet, shm::Event kind) noexcept {
 void wake_control(Lcore& lcore) noexcept {
   if (!lcore.events_pushed) return;
   lcore.events_pushed = false;
+  lcore.raise(shm::Counter::k_perf_events_high, lcore.events.used());
   // The sleeper stored 1 and fenced before its last look at the ring; we published before this fence
   // (abi.hpp).
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -9,14 +9,19 @@
 namespace turnpike::dataplane {
 
 inline void count_to_peer(Lcore& lcore, std::uint32_t allocation, std::uint16_t bytes) noexcept {
-  shm::AllocationCounters& counters = lcore.region->allocation(lcore.index, allocation);
+  shm::AllocationCounters& counters = lcore.allocation_counters[allocation];
   shm::add_relaxed(counters.to_peer_packets, 1);
   shm::add_relaxed(counters.to_peer_bytes, bytes);
 }
 inline void count_to_client(Lcore& lcore, std::uint32_t allocation, std::uint16_t bytes) noexcept {
-  shm::AllocationCounters& counters = lcore.region->allocation(lcore.index, allocation);
+  shm::AllocationCounters& counters = lcore.allocation_counters[allocation];
   shm::add_relaxed(counters.to_client_packets, 1);
   shm::add_relaxed(counters.to_client_bytes, bytes);
+}
+
+// The line that count_to_peer() or count_to_client() will write; once the flow itself is there.
+inline void prefetch_counters(const Lcore& lcore, const Flow& flow) noexcept {
+  rte_prefetch0(&lcore.allocation_counters[flow.allocation]);
 }
 
 // Take `bytes` out of the allocation's limit; when they are above it, the packet is dropped and counted.
@@ -50,6 +55,16 @@ struct Lookup {
     keys[count++] = &key;
   }
   void run(const Tables& tables) noexcept { tables.find_bulk({keys.data(), count}, slots.data()); }
+  // Fetches what was found, `flow_of(slot)`, and then the counters that it names.
+  template <typename FlowOf>
+  void prefetch(const Lcore& lcore, FlowOf&& flow_of) const noexcept {
+    for (std::uint16_t i = 0; i < count; ++i) {
+      if (slots[i] != kNoSlot) rte_prefetch0(&flow_of(slots[i]));
+    }
+    for (std::uint16_t i = 0; i < count; ++i) {
+      if (slots[i] != kNoSlot) prefetch_counters(lcore, flow_of(slots[i]));
+    }
+  }
 };
 
 }  // namespace turnpike::dataplane

@@ -26,18 +26,17 @@ void send(Lcore& lcore, std::uint16_t index) noexcept {
 
 }  // namespace
 
-void transmit(Lcore& lcore, std::uint16_t port, rte_mbuf* mbuf) noexcept {
-  const std::uint16_t queues = lcore.ports[port]->tx_queues;
-  if (lcore.index >= queues) {  // another worker owns the only queues that this port has
-    mbuf->port = port;
-    if (rte_ring_sp_enqueue(lcore.to_worker[lcore.index % queues].transmit, mbuf) != 0) {
-      lcore.drop(mbuf, DropReason::k_handoff_full);
-    }
+void transmit_otherwise(Lcore& lcore, std::uint16_t port, rte_mbuf* mbuf) noexcept {
+  TransmitQueue& queue = lcore.transmit[port];
+  if (queue.own) {  // and full
+    send(lcore, port);
+    queue.frames[queue.count++] = mbuf;
     return;
   }
-  TransmitQueue& queue = lcore.transmit[port];
-  if (queue.count == queue.frames.size()) send(lcore, port);
-  queue.frames[queue.count++] = mbuf;
+  // Another worker owns the only queues that this port has.
+  mbuf->port = port;
+  rte_ring* ring = lcore.to_worker[lcore.index % lcore.ports[port]->tx_queues].transmit;
+  if (rte_ring_sp_enqueue(ring, mbuf) != 0) lcore.drop(mbuf, DropReason::k_handoff_full);
 }
 
 void flush(Lcore& lcore) noexcept {

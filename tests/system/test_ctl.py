@@ -74,6 +74,26 @@ def test_drops_name_the_reason(relay, make_client, make_peer):
         assert relay.drops() - before == {reason: 5}
 
 
+def test_perf_says_where_the_time_goes(lab, relay, make_client, make_peer):
+    """Bursts and busy time are counted always, stages are timed in one pass of 64."""
+    client, peer = make_client(), make_peer()
+    client.allocate()
+    client.bind(CHANNEL, peer.getsockname())
+    for _ in range(200):
+        client.send_channel(CHANNEL, bytes(120))
+        peer.recv(2000)
+    worker = relay.ctl("perf")["workers"][0]
+    assert worker["busy_ns"] > 0 and worker["burst_1"] >= 200
+    assert worker["passes"] >= 2 and worker["packets"] >= 2
+    assert worker["channel_cycles"] > 0 and worker["receive_cycles"] > 0 and worker["transmit_cycles"] > 0
+    assert worker["commands_high"] > 0 and worker["events_high"] > 0
+    text = lab.run("relay", BINARIES / "turnpikectl", "perf", "--seconds", "0")
+    header, row = text.splitlines()[1:3]
+    cycles = dict(zip(header.split(), row.replace(" %", "%").split()))
+    assert int(cycles["CYCLES/PACKET"]) > 0 and int(cycles["channel"]) > 0
+    assert "IDLE" in cycles and "HAND-OVER HIGH" in text
+
+
 def test_text_forms(lab, relay, make_client):
     make_client().allocate()
     ctl = relay.binaries / "turnpikectl"
