@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// turnpike-load: plays TURN clients and their peers on a memif port or on kernel sockets, measures and
+// turnpike-load: plays TURN clients and their peers on a DPDK port or on kernel sockets, measures and
 // verifies what comes back.
 #include <csignal>
 #include <cstdio>
 #include <exception>
 
-#include "bench/load/memif_requests.hpp"
+#include "bench/load/port_requests.hpp"
 #include "bench/load/report.hpp"
 #include "bench/load/sockets/back_end.hpp"
 
@@ -27,29 +27,33 @@ void catch_signals() {
 void complain(const std::string& what) { std::fprintf(stderr, "turnpike-load: %s\n", what.c_str()); }
 
 // Whether the traffic ran, and everything that arrived was right. Loss is a result, not a failure.
-bool measure(MemifPort& port, const Options& options, std::vector<Session>& sessions,
-             Signalling& signalling) {
+bool measure(Port& port, const Options& options, std::vector<Session>& sessions, Signalling& signalling) {
   Outbox outbox(options, sessions);
   Inspector inspector(options, sessions, outbox);
-  Traffic traffic(port, options, outbox, inspector);
+  auto traffic = Traffic::make(port, options, outbox, inspector);
+  if (!traffic) {
+    complain(traffic.error());
+    return false;
+  }
   LiveLine line(inspector.latencies());
-  const bool there = traffic.run(stop_asked, [&](const Sample& before, const Sample& now) {
+  std::fprintf(stderr, "measuring\n");
+  const bool there = (*traffic)->run(stop_asked, [&](const Sample& before, const Sample& now) {
     print_second(line, options, inspector.arrivals(), before, now);
   });
-  print_measured(options, traffic, inspector.arrivals(), signalling);
+  print_measured(options, **traffic, inspector.arrivals(), signalling);
   if (!there) complain("the other side went away");
   return there && inspector.arrivals().bad() == 0;
 }
 
-int run_memif(const Options& options) {
-  auto port = MemifPort::open(options);
+int run_port(const Options& options) {
+  auto port = Port::open(options);
   if (!port) {
     complain(port.error());
     return 1;
   }
   catch_signals();
   std::vector<Session> sessions = make_sessions(options);
-  MemifRequests requests(**port, options, sessions);
+  PortRequests requests(**port, options, sessions);
   Signalling signalling(requests, options, sessions, {});
   if (options.swap) return measure(**port, options, sessions, signalling) ? 0 : 1;
 
@@ -70,7 +74,7 @@ int run_memif(const Options& options) {
 }
 
 int run(const Options& options) {
-  if (!options.sockets.on) return run_memif(options);
+  if (!options.sockets.on) return run_port(options);
   catch_signals();
   auto done = run_sockets(options, stop_asked);
   if (!done) complain(done.error());

@@ -23,16 +23,18 @@ constexpr std::uint32_t kMaxFirstPort = 15'535;
 constexpr std::uint16_t kMaxBurst = 64;
 constexpr std::uint16_t kMaxSocketBurst = 1024;
 constexpr std::uint32_t kUnpacedVerify = 64;
+constexpr std::uint32_t kRestUs = 20;
 
 po::options_description describe() {
   const auto text = [](const char* value) { return po::value<std::string>()->default_value(value); };
   const auto number = [](std::uint32_t value) { return po::value<std::uint32_t>()->default_value(value); };
   po::options_description all(
-      "turnpike-load: TURN clients and their peers on one memif port or on kernel sockets");
+      "turnpike-load: TURN clients and their peers on one DPDK port or on kernel sockets");
   // clang-format off
   all.add_options()
     ("help", "this text")
-    ("memif", text(""), "PATH[,role=client|server][,id=N][,rsize=N]")
+    ("port", text(""), "memif:PATH[,role=client|server][,zero-copy=yes|no], xdp:NETDEV, vhost:PATH, pci:ADDRESS, "
+                       "vdev:DEVARGS, or null: frames come back as they are, which shows this program's own ceiling")
     ("mode", text("turn"), "turn: against a relay; swap: against dpdk-testpmd --forward-mode=5tswap")
     ("server", text("10.0.1.1:3478"), "listening address of the relay")
     ("relay-mac", text("02:00:00:00:00:01"), "where frames go")
@@ -45,14 +47,15 @@ po::options_description describe() {
     ("indications", po::bool_switch(), "Send and Data indications instead of channels")
     ("sessions", number(1000), "allocations, each with a peer of its own")
     ("payload", number(120), "bytes of every packet's payload")
-    ("rate", number(0), "packets per second, all directions together; 0 (memif only): as many as go through")
+    ("rate", number(0), "packets per second, all directions together; 0 (--port only): as many as go through")
     ("warmup", number(0), "seconds before the measurement")
     ("seconds", number(10), "seconds of the measurement")
     ("burst", number(32), "packets of a burst")
-    ("window", number(kDefaultWindow), "packets under way per direction at most")
+    ("window", number(kDefaultWindow), "packets under way per direction at most, at --rate 0")
     ("verify", po::value<std::uint32_t>(), "verify every Nth burst, 0 none (default 1, at --rate 0 64)")
     ("lcores", text("0@0"), "EAL --lcores: one")
     ("file-prefix", text("turnpike-load"), "EAL --file-prefix")
+    ("counts", text(""), "file for running counts: 64-bit numbers of packets sent and received")
     ("no-huge", po::bool_switch(), "ordinary memory instead of hugepages")
     ("json", po::bool_switch(), "result as JSON");
   // clang-format on
@@ -67,22 +70,14 @@ Result<std::uint32_t> in_range(const po::variables_map& values, const char* name
   return Error{std::string(name) + ": use " + std::to_string(minimum) + " to " + std::to_string(maximum)};
 }
 
-Status take_memif(std::string_view text, Options& options) {
-  options.memif_role = "client";
-  std::size_t comma = text.find(',');
-  options.memif = text.substr(0, comma);
-  while (comma != std::string_view::npos) {
-    text.remove_prefix(comma + 1);
-    comma = text.find(',');
-    const std::string_view part = text.substr(0, comma);
-    if (part.starts_with("role=")) {
-      options.memif_role = part.substr(5);
-    } else {
-      options.driver_args += "," + std::string(part);
-    }
-  }
-  if (options.memif.starts_with('/')) return Unit{};
-  return Error{"name a port: --memif with the absolute path of a socket, or --sockets"};
+Status take_port(const po::variables_map& values, Options& options) {
+  auto port = parse_port_name(values["port"].as<std::string>());
+  if (!port) return Error{port.error()};
+  options.port = std::move(*port);
+  options.swap = options.swap || options.port.null;
+  options.rest_us = values["sweep"].defaulted() ? kRestUs : options.sockets.sweep_us;
+  options.counts = values["counts"].as<std::string>();
+  return Unit{};
 }
 
 Status take_addresses(const po::variables_map& values, Options& options) {
@@ -165,8 +160,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   const auto payload = values["payload"].as<std::uint32_t>();
   if (auto taken = take_sockets(values, payload, options.sockets); !taken) return Error{taken.error()};
   if (!options.sockets.on) {
-    if (auto taken = take_memif(values["memif"].as<std::string>(), options); !taken)
-      return Error{taken.error()};
+    if (auto taken = take_port(values, options); !taken) return Error{taken.error()};
   }
   if (auto taken = take_addresses(values, options); !taken) return Error{taken.error()};
   if (auto taken = take_numbers(values, options); !taken) return Error{taken.error()};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "bench/load/port_name.hpp"
 #include "bench/load/sockets/socket_options.hpp"
 #include "common/base/result.hpp"
 #include "common/wire/endpoint.hpp"
@@ -15,14 +16,12 @@ namespace turnpike::load {
 
 struct Options {
   SocketOptions sockets;
-  std::string memif;        // socket
-  std::string memif_role;   // client or server
-  std::string driver_args;  // of --memif, for net_memif
+  PortName port;  // unless sockets.on
   std::string lcores;
   std::string file_prefix;
   bool no_huge = false;
 
-  bool swap = false;  // against testpmd's 5tswap instead of a relay
+  bool swap = false;  // no relay: what is sent comes back, from testpmd's 5tswap or a null port
   wire::Endpoint server;
   wire::MacAddress relay_mac;
   wire::MacAddress own_mac;
@@ -39,8 +38,10 @@ struct Options {
   std::uint32_t warmup = 0;   // seconds that do not count for the rates
   std::uint32_t seconds = 0;  // that do
   std::uint16_t burst = 0;
-  std::uint32_t window = 0;  // packets under way per direction
-  std::uint32_t verify = 0;  // every how many bursts is verified whole; 0: none
+  std::uint32_t window = 0;   // packets under way per direction
+  std::uint32_t verify = 0;   // every how many bursts is verified whole; 0: none
+  std::uint32_t rest_us = 0;  // of a paced port when nothing moves
+  std::string counts;         // file of SharedCounts; empty: none
   bool json = false;
 };
 

@@ -57,10 +57,8 @@ Json both(const PerDirection& counts) {
 void print_second(LiveLine& line, const Options& options, const Arrivals& arrivals, const Sample& before,
                   const Sample& now) {
   const std::uint64_t packets = total(now.received) - total(before.received);
-  const std::uint64_t out = total(now.sent);
-  // Where not all is verified nobody knows what is missing: those under way count, too.
-  const std::uint64_t lost =
-      options.verify == 1 ? arrivals.missing() : out - std::min(out, total(now.received));
+  // Where not all is verified, nobody knows which packets are missing.
+  const std::uint64_t lost = options.verify == 1 ? arrivals.missing() : total(now.given_up);
   line.print({.at_s = seconds_of(now.cycles),
               .length_s = seconds_of(now.cycles - before.cycles),
               .packets = packets,
@@ -75,7 +73,9 @@ void print_measured(const Options& options, const Traffic& traffic, const Arriva
   const auto lost = static_cast<std::int64_t>(total(all.sent)) -
                     static_cast<std::int64_t>(total(all.received) + arrivals.damaged());
   const Bottleneck bottleneck = find_bottleneck(options, traffic, rates, lost);
-  const Json result{{"mode", options.swap ? "swap" : "turn"},
+  const Json result{{"mode", options.port.null ? "null"
+                             : options.swap    ? "swap"
+                                               : "turn"},
                     {"framing", options.indications ? "indications" : "channels"},
                     {"sessions", options.sessions},
                     {"payload", options.payload},

@@ -84,7 +84,7 @@ def pin_control(run):
 
 
 def load(binaries, options, huge, socket, mode):
-    command = [binaries / "turnpike-load", "--memif", f"{socket},role=client", "--mode", mode, "--json",
+    command = [binaries / "turnpike-load", "--port", f"memif:{socket},role=client", "--mode", mode, "--json",
                "--lcores", f"0@{GENERATOR_CPU}", "--warmup", 1, "--seconds", options.seconds,
                "--sessions", options.sessions, "--payload", options.payload, "--relay-mac", RELAY_MAC,
                "--mac", LOAD_MAC, *([] if huge else ["--no-huge"]), *(["--indications"] if options.indications else [])]

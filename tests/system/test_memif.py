@@ -36,7 +36,7 @@ class MemifRelay(Relay):
     def load(self, *options, family="v4", client=None, rate=10000, seconds=3):
         """turnpike-load, started in the client namespace."""
         server, usual_client, peer = FAMILIES[family]
-        command = [self.binaries / "turnpike-load", "--memif", f"{self.socket},role=client", "--json", "--no-huge",
+        command = [self.binaries / "turnpike-load", "--port", f"memif:{self.socket},role=client", "--json", "--no-huge",
                    "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
                    "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
                    "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]

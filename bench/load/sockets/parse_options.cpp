@@ -67,7 +67,7 @@ void describe_sockets(po::options_description& all) {
   po::options_description sockets("over kernel sockets");
   // clang-format off
   sockets.add_options()
-    ("sockets", po::bool_switch(), "kernel sockets instead of memif; needs --rate (or --hold)")
+    ("sockets", po::bool_switch(), "kernel sockets instead of --port; needs --rate (or --hold)")
     ("client-netns", text(""), "network namespace of the clients, as `ip netns` names it")
     ("peer-netns", text(""), "network namespace of the peers")
     ("transport", text("udp"), "udp, tcp or tls: of the clients; certificates are not looked at")
@@ -79,7 +79,8 @@ void describe_sockets(po::options_description& all) {
     ("no-gro", po::bool_switch(), "receive without UDP_GRO")
     ("threads", number(1), "1: one loop; 2: a sender and a receiver")
     ("cpu", po::value<std::vector<int>>()->composing(), "pin to this CPU; given twice: sender, receiver")
-    ("sweep", number(kSweepUs), "us between two looks at the sockets, with one thread; 0: always looks, for latencies")
+    ("sweep", number(kSweepUs), "us between two looks at the sockets, with one thread, or (default 20) at the port when nothing moves; "
+                                "0: always looks, for latencies")
     ("receive-buffer", number(kReceiveBuffer), "bytes per socket")
     ("hold", po::bool_switch(), "no media: set up the sessions, hold them for --seconds, tear them down")
     ("allocate-only", po::bool_switch(), "with --hold: neither channel nor permission")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// EAL and the one memif port of this program.
+// EAL and the one DPDK port of this program.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -13,13 +13,13 @@
 
 namespace turnpike::load {
 
-class MemifPort {
+class Port {
 public:
   // Starts EAL and waits until the other side is there.
-  static Result<std::unique_ptr<MemifPort>> open(const Options& options);
-  ~MemifPort();
-  MemifPort(const MemifPort&) = delete;
-  MemifPort& operator=(const MemifPort&) = delete;
+  static Result<std::unique_ptr<Port>> open(const Options& options);
+  ~Port();
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
 
   std::uint16_t receive(std::span<rte_mbuf*> burst) noexcept {
     return rte_eth_rx_burst(id_, 0, burst.data(), static_cast<std::uint16_t>(burst.size()));
@@ -28,20 +28,25 @@ public:
   std::uint16_t send(std::span<rte_mbuf*> burst) noexcept {
     return rte_eth_tx_burst(id_, 0, burst.data(), static_cast<std::uint16_t>(burst.size()));
   }
-  bool allocate(std::span<rte_mbuf*> burst) noexcept {
-    return rte_pktmbuf_alloc_bulk(pool_, burst.data(), static_cast<unsigned>(burst.size())) == 0;
-  }
   // One frame by itself; false when the ring is full.
   bool send(Bytes frame) noexcept;
   bool up() const noexcept;
 
+  // Buffers that hold `frame` and keep what is written into them: whoever sends them, nobody changes them on
+  // their way. Null when there is no memory.
+  rte_mempool* make_frames(const char* name, Bytes frame) const;
+
 private:
-  MemifPort() = default;
+  Port() = default;
   Status start(const Options& options);
+  Status start_device(const Options& options);
+  Status start_loop();
+  Status configure();
   Status connect();
 
   std::uint16_t id_ = RTE_MAX_ETHPORTS;
   rte_mempool* pool_ = nullptr;
+  rte_ring* loop_ = nullptr;  // of a null port
 };
 
 inline Bytes bytes_of(const rte_mbuf* mbuf) noexcept {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames around requests, and off responses.
-#include "bench/load/memif_requests.hpp"
+#include "bench/load/port_requests.hpp"
 
 #include <rte_cycles.h>
 
@@ -11,7 +11,7 @@
 
 namespace turnpike::load {
 
-Status MemifRequests::send(std::uint32_t session, Bytes message) {
+Status PortRequests::send(std::uint32_t session, Bytes message) {
   test::UdpFrame frame;
   frame.source = sessions_[session].client;
   frame.destination = options_.server;
@@ -22,7 +22,7 @@ Status MemifRequests::send(std::uint32_t session, Bytes message) {
   return Unit{};
 }
 
-void MemifRequests::receive(const Take& take) {
+void PortRequests::receive(const Take& take) {
   std::array<rte_mbuf*, 32> burst;
   const std::uint16_t count = port_.receive(burst);
   for (std::uint16_t i = 0; i < count; ++i) {
