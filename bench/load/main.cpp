@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // turnpike-load: plays TURN clients and their peers on a DPDK port or on kernel sockets, measures and
 // verifies what comes back.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -27,7 +28,8 @@ void catch_signals() {
 void complain(const std::string& what) { std::fprintf(stderr, "turnpike-load: %s\n", what.c_str()); }
 
 // Whether the traffic ran, and everything that arrived was right. Loss is a result, not a failure.
-bool measure(Port& port, const Options& options, std::vector<Session>& sessions, Signalling& signalling) {
+bool measure(Port& port, const Options& options, std::vector<Session>& sessions, Signalling& signalling,
+             double set_up_seconds) {
   Outbox outbox(options, sessions);
   Inspector inspector(options, sessions, outbox);
   auto traffic = Traffic::make(port, options, outbox, inspector);
@@ -40,7 +42,7 @@ bool measure(Port& port, const Options& options, std::vector<Session>& sessions,
   const bool there = (*traffic)->run(stop_asked, [&](const Sample& before, const Sample& now) {
     print_second(line, options, inspector.arrivals(), before, now);
   });
-  print_measured(options, **traffic, inspector.arrivals(), signalling);
+  print_measured(options, **traffic, inspector.arrivals(), signalling, set_up_seconds);
   if (!there) complain("the other side went away");
   return there && inspector.arrivals().bad() == 0;
 }
@@ -54,17 +56,20 @@ int run_port(const Options& options) {
   catch_signals();
   std::vector<Session> sessions = make_sessions(options);
   PortRequests requests(**port, options, sessions);
-  Signalling signalling(requests, options, sessions, {});
-  if (options.swap) return measure(**port, options, sessions, signalling) ? 0 : 1;
+  Signalling signalling(requests, options, sessions, {.at_once = options.sockets.at_once});
+  if (options.swap) return measure(**port, options, sessions, signalling, 0) ? 0 : 1;
 
   bool good = true;
+  const auto start = std::chrono::steady_clock::now();
   if (auto done = signalling.set_up(stop_asked); !done) {
     complain(done.error());
     good = false;
   } else {
-    good = measure(**port, options, sessions, signalling);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    good = measure(**port, options, sessions, signalling, took.count());
   }
   if (!(*port)->up()) return 1;
+  if (good && options.sockets.leave) return 0;
   stop_asked = false;  // a second signal ends this as well
   if (auto done = signalling.tear_down(stop_asked); !done) {
     complain(done.error());

@@ -182,16 +182,6 @@ rte_mempool* Port::make_frames(const char* name, Bytes frame) const {
   return frames;
 }
 
-bool Port::send(Bytes frame) noexcept {
-  rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
-  if (mbuf == nullptr) return false;
-  char* room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
-  if (room != nullptr) std::memcpy(room, frame.data(), frame.size());
-  if (room != nullptr && send(std::span(&mbuf, 1)) == 1) return true;
-  rte_pktmbuf_free(mbuf);
-  return false;
-}
-
 bool Port::up() const noexcept {
   rte_eth_link link{};
   return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;

@@ -28,8 +28,17 @@ public:
   std::uint16_t send(std::span<rte_mbuf*> burst) noexcept {
     return rte_eth_tx_burst(id_, 0, burst.data(), static_cast<std::uint16_t>(burst.size()));
   }
-  // One frame by itself; false when the ring is full.
-  bool send(Bytes frame) noexcept;
+  // One frame by itself, which write(bytes) fills; false when the ring is full.
+  template <typename Write>
+  bool send(std::size_t size, Write&& write) noexcept {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+    if (mbuf == nullptr) return false;
+    char* const room = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(size));
+    if (room != nullptr) write(reinterpret_cast<std::uint8_t*>(room));
+    if (room != nullptr && send(std::span(&mbuf, 1)) == 1) return true;
+    rte_pktmbuf_free(mbuf);
+    return false;
+  }
   bool up() const noexcept;
 
   // Buffers that hold `frame` and keep what is written into them: whoever sends them, nobody changes them on

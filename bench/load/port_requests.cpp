@@ -7,18 +7,13 @@
 #include <array>
 
 #include "bench/load/frame.hpp"
-#include "tests/support/packet_builder.hpp"
 
 namespace turnpike::load {
 
 Status PortRequests::send(std::uint32_t session, Bytes message) {
-  test::UdpFrame frame;
-  frame.source = sessions_[session].client;
-  frame.destination = options_.server;
-  frame.source_mac = options_.own_mac.bytes;
-  frame.destination_mac = options_.relay_mac.bytes;
-  frame.payload.assign(message.begin(), message.end());
-  port_.send(Bytes(test::build(frame)));
+  const Departure departure{options_.own_mac, options_.relay_mac, sessions_[session].client, options_.server,
+                            message};
+  port_.send(frame_size(departure), [&](std::uint8_t* out) { write_udp(departure, out); });
   return Unit{};
 }
 

@@ -91,7 +91,11 @@ void Signalling::add_attributes(stun::MessageWriter& writer, const Talk& talk) c
 void Signalling::request(Talk& talk) {
   std::array<std::uint8_t, kMaxRequest> buffer;
   stun::MessageWriter writer(buffer);
-  crypto_.random(talk.id);
+  // Nobody has to be kept from guessing them: they only have to differ.
+  if (++transactions_ == 1) crypto_.random(id_);
+  talk.id = id_;
+  for (std::size_t i = 0; i < sizeof transactions_; ++i)
+    talk.id[i] ^= static_cast<std::uint8_t>(transactions_ >> 8 * i);
   writer.begin(method_of(talk.step), MessageClass::kRequest, talk.id);
   add_attributes(writer, talk);
   if (talk.step != Step::kChallenge) {

@@ -82,6 +82,8 @@ private:
   Clock::time_point next_look_;                    // for overdue ones
   std::string failure_;                            // the first one
   std::map<int, std::uint64_t> refusals_;
+  stun::TransactionId id_{};  // of transaction 0
+  std::uint64_t transactions_ = 0;
   std::uint64_t retransmissions_ = 0;
   std::uint64_t untrusted_ = 0;
 };

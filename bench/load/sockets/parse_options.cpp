@@ -84,7 +84,7 @@ void describe_sockets(po::options_description& all) {
     ("receive-buffer", number(kReceiveBuffer), "bytes per socket")
     ("hold", po::bool_switch(), "no media: set up the sessions, hold them for --seconds, tear them down")
     ("allocate-only", po::bool_switch(), "with --hold: neither channel nor permission")
-    ("leave", po::bool_switch(), "with --hold: do not tear down")
+    ("leave", po::bool_switch(), "with --hold, or on a port: do not tear down")
     ("at-once", number(64), "requests under way at once")
     ("open-sockets", number(4096), "with --hold: how many sockets stay open; the others are opened for their requests");
   // clang-format on
