@@ -40,7 +40,6 @@ Traffic::~Traffic() {
 
 bool Traffic::run(const std::atomic<bool>& stop, const EachSecond& each_second) {
   clock_.restart();
-  last_arrival_ = rte_rdtsc();
   const std::uint64_t warm = options_.warmup * clock_.hz();
   bool there = warm == 0 || phase(warm, stop, each_second);
   begin_ = now_;
@@ -60,11 +59,9 @@ bool Traffic::phase(std::uint64_t until, const std::atomic<bool>& stop, const Ea
     // Paced runs leave the core to others between packets.
     if (!moved && options_.rate != 0 && options_.rest_us != 0) rte_delay_us_sleep(options_.rest_us);
     const std::uint64_t cycles = clock_.tick();
-    if (!moved) {
-      now_.idle += cycles - now_.cycles;
-      give_up_lost();
-    }
+    if (!moved) now_.idle += cycles - now_.cycles;
     now_.cycles = cycles;
+    if (!moved) give_up_lost();
     if (auto* counts = shared_.counts()) {
       counts->sent = total(now_.sent);
       counts->received = total(now_.received);
@@ -83,9 +80,9 @@ void Traffic::drain() {
     transmit();
     receive();
   }
-  last_arrival_ = rte_rdtsc();
+  last_arrival_ = clock_.tick();
   while (total(now_.received) < total(now_.sent) &&
-         rte_rdtsc() - last_arrival_ < kDrainMs * clock_.hz() / 1000) {
+         clock_.tick() - last_arrival_ < kDrainMs * clock_.hz() / 1000) {
     receive();
   }
 }
@@ -104,7 +101,7 @@ std::uint16_t Traffic::receive() noexcept {
   }
   rte_pktmbuf_free_bulk(frames.data(), count);
   now_.received = inspector_.arrivals().received;
-  last_arrival_ = rte_rdtsc();
+  last_arrival_ = clock_.tick();
   return count;
 }
 
@@ -118,7 +115,7 @@ std::uint64_t Traffic::room(Direction direction) const noexcept {
 
 // What fills the window and does not come will not come: else a lost packet would narrow it for good.
 void Traffic::give_up_lost() noexcept {
-  if (rte_rdtsc() - last_arrival_ < kGivenUpMs * clock_.hz() / 1000) return;
+  if (now_.cycles - std::min(now_.cycles, last_arrival_) < kGivenUpMs * clock_.hz() / 1000) return;
   for (const Direction direction : {kToPeer, kToClient}) {
     if (room(direction) == 0) now_.given_up[direction] = now_.sent[direction] - now_.received[direction];
   }
