@@ -30,13 +30,15 @@ struct Options {
   std::uint16_t first_port = 10'000;  // of each address, 50,000 follow
   std::string user;
   std::string password;
+  bool even_port = false;    // EVEN-PORT without R in Allocate requests
   bool indications = false;  // Send and Data instead of channels
 
-  std::uint32_t sessions = 0;
-  std::uint16_t payload = 0;  // bytes; of the largest packet where they differ
-  std::uint64_t rate = 0;     // packets per second of all directions; 0: as many as go through
-  std::uint32_t warmup = 0;   // seconds that do not count for the rates
-  std::uint32_t seconds = 0;  // that do
+  std::uint32_t sessions = 0;     // clients
+  std::uint16_t payload = 0;      // bytes; of the largest packet where they differ
+  std::uint64_t rate = 0;         // packets per second of all directions; 0: as many as go through
+  std::uint32_t warmup = 0;       // seconds that do not count for the rates
+  std::uint32_t seconds = 0;      // that do; 0: until a signal
+  std::uint32_t refresh_s = 240;  // between refreshes of an allocation and what belongs to it
   std::uint16_t burst = 0;
   std::uint32_t window = 0;   // packets under way per direction
   std::uint32_t verify = 0;   // every how many bursts is verified whole; 0: none
