@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // turnpike-load: plays TURN clients and their peers on a DPDK port or on kernel sockets, measures and
 // verifies what comes back.
+#include <rte_cycles.h>
+
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
-#include "bench/load/port_requests.hpp"
+#include "bench/load/port_beside.hpp"
 #include "bench/load/report.hpp"
 #include "bench/load/sockets/back_end.hpp"
 
@@ -28,11 +32,12 @@ void catch_signals() {
 void complain(const std::string& what) { std::fprintf(stderr, "turnpike-load: %s\n", what.c_str()); }
 
 // Whether the traffic ran, and everything that arrived was right. Loss is a result, not a failure.
-bool measure(Port& port, const Options& options, std::vector<Session>& sessions, Signalling& signalling,
-             double set_up_seconds) {
+bool measure(Port& port, const Options& options, std::vector<Session>& sessions, PortRequests& requests,
+             Signalling& signalling, double set_up_seconds) {
   Outbox outbox(options, sessions);
   Inspector inspector(options, sessions, outbox);
-  auto traffic = Traffic::make(port, options, outbox, inspector);
+  PortBeside beside(options, requests, signalling);
+  auto traffic = Traffic::make(port, options, outbox, inspector, beside);
   if (!traffic) {
     complain(traffic.error());
     return false;
@@ -47,17 +52,48 @@ bool measure(Port& port, const Options& options, std::vector<Session>& sessions,
   return there && inspector.arrivals().bad() == 0;
 }
 
-int run_port(const Options& options) {
+// Who has the server's address, or routes to it, answers with its MAC.
+Status resolve(Port& port, Options& options) {
+  constexpr unsigned kTries = 50;
+  constexpr unsigned kMilliseconds = 100;
+  const Neighbours neighbours(options);
+  std::array<rte_mbuf*, 32> burst;
+  for (unsigned tries = 0; tries < kTries * kMilliseconds; ++tries) {
+    if (tries % kMilliseconds == 0) {
+      const auto question = neighbours.question();
+      port.send(question.size(),
+                [&](std::uint8_t* out) { std::memcpy(out, question.data(), question.size()); });
+    }
+    const std::uint16_t count = port.receive(burst);
+    std::optional<wire::MacAddress> mac;
+    for (std::uint16_t i = 0; i < count && !mac; ++i) mac = neighbours.server_in(bytes_of(burst[i]));
+    rte_pktmbuf_free_bulk(burst.data(), count);
+    if (mac) {
+      options.relay_mac = *mac;
+      return Unit{};
+    }
+    rte_delay_us_sleep(1000);
+  }
+  return Error{"server=" + to_string(options.server.address) + ": nobody answers for it; give --relay-mac"};
+}
+
+int run_port(Options options) {
   auto port = Port::open(options);
   if (!port) {
     complain(port.error());
     return 1;
   }
   catch_signals();
+  if (options.resolve_relay) {
+    if (auto resolved = resolve(**port, options); !resolved) {
+      complain(resolved.error());
+      return 1;
+    }
+  }
   std::vector<Session> sessions = make_sessions(options);
   PortRequests requests(**port, options, sessions);
   Signalling signalling(requests, options, sessions, {.at_once = options.sockets.at_once});
-  if (options.swap) return measure(**port, options, sessions, signalling, 0) ? 0 : 1;
+  if (options.swap) return measure(**port, options, sessions, requests, signalling, 0) ? 0 : 1;
 
   bool good = true;
   const auto start = std::chrono::steady_clock::now();
@@ -66,7 +102,7 @@ int run_port(const Options& options) {
     good = false;
   } else {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    good = measure(**port, options, sessions, signalling, took.count());
+    good = measure(**port, options, sessions, requests, signalling, took.count());
   }
   if (!(*port)->up()) return 1;
   if (good && options.sockets.leave) return 0;

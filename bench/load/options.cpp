@@ -16,8 +16,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-// The relay's rings take 1024 packets, and a memif client returns up to 31 of its buffers late. With less than half
-// under way in each direction neither ring can overflow, and the worker still never waits for work.
+// The relay's rings take 1024 packets, and a memif client returns up to 31 of its buffers late. With less
+// than half under way in each direction neither ring can overflow, and the worker still never waits for work.
 constexpr std::uint32_t kDefaultWindow = 448;
 constexpr std::uint32_t kMaxSeconds = 30 * 24 * 3600;
 constexpr std::uint32_t kMaxRefresh = 290;
@@ -42,7 +42,7 @@ po::options_description describe() {
                        "vdev:DEVARGS, or null: frames come back as they are, which shows this program's own ceiling")
     ("mode", text("turn"), "turn: media through a relay; swap: against dpdk-testpmd --forward-mode=5tswap; with --sockets also alloc, soak, invalid, probe")
     ("server", text("10.0.1.1:3478"), "listening address of the relay")
-    ("relay-mac", text("02:00:00:00:00:01"), "where frames go")
+    ("relay-mac", text("02:00:00:00:00:01"), "where frames go (default on ports with neighbours: who answers for the server's address)")
     ("mac", text("02:00:00:00:00:02"), "own address")
     ("client-ip", text("10.0.1.2"), "first address of the clients")
     ("peer-ip", text("10.0.2.2"), "first address of the peers")
@@ -104,6 +104,8 @@ Status take_addresses(const po::variables_map& values, Options& options) {
   options.peer_ip = *peer;
   options.relay_mac.bytes = *relay_mac;
   options.own_mac.bytes = *own_mac;
+  options.resolve_relay = !options.sockets.on && options.port.has_neighbours() &&
+                          values["relay-mac"].defaulted() && !options.swap;
   return Unit{};
 }
 

@@ -24,6 +24,7 @@ struct Options {
   bool swap = false;  // no relay: what is sent comes back, from testpmd's 5tswap or a null port
   wire::Endpoint server;
   wire::MacAddress relay_mac;
+  bool resolve_relay = false;  // relay_mac is asked for
   wire::MacAddress own_mac;
   wire::IpAddress client_ip;  // the first one: a hundred thousand sessions take two
   wire::IpAddress peer_ip;

@@ -155,6 +155,8 @@ Status Port::connect() {
   for (unsigned waited = 0; waited < kPatienceMs; waited += kRetryMs) {
     started = started || rte_eth_dev_start(id_) == 0;
     if (started && up()) {
+      rte_eth_allmulticast_enable(
+          id_);  // for neighbour discovery; drivers without a filter do not have the call
       // In the client's role the driver hands its buffers to the other side when it first receives.
       std::array<rte_mbuf*, 1> early;
       rte_pktmbuf_free_bulk(early.data(), receive(early));

@@ -101,6 +101,8 @@ void print_measured(const Options& options, const Traffic& traffic, const Arriva
   if (!options.swap) {
     result["set_up_seconds"] = set_up_seconds;
     result["set_ups_per_second"] = options.sessions / set_up_seconds;
+    result["refreshes"] = signalling.refreshes();
+    result["refresh_failures"] = codes_json(signalling.refresh_failures());
   }
   print_result(options.json, result);
 }

@@ -57,4 +57,12 @@ std::uint32_t session_of_client(const Options& options, const wire::Endpoint& cl
                                                                                        : options.sessions;
 }
 
+bool is_session_address(const Options& options, const wire::IpAddress& first,
+                        const wire::IpAddress& address) noexcept {
+  const std::size_t low = first.size() - 4;
+  const std::uint32_t offset =
+      wire::load_be32(address.bytes.data() + low) - wire::load_be32(first.bytes.data() + low);
+  return offset <= (options.sessions - 1) / kPortsPerAddress && plus(first, offset) == address;
+}
+
 }  // namespace turnpike::load

@@ -40,6 +40,7 @@ public:
   // One client's beginning and end, without waiting: keep_alive() goes on with it.
   void set_up_one(std::uint32_t client) { start(client, Step::kChallenge); }
   void tear_down_one(std::uint32_t client) { start(client, Step::kDelete); }
+  bool waiting() const { return !talks_.empty(); }
   bool busy(std::uint32_t client) const { return talks_.count(client) != 0; }
   // Whether it has an allocation and all that belongs to it.
   bool ready(std::uint32_t client) const { return ready_[client]; }

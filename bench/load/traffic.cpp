@@ -16,12 +16,12 @@ constexpr std::uint64_t kCatchUpMs = 20;   // of a paced run that is late; the r
 
 }  // namespace
 
-Traffic::Traffic(Port& port, const Options& options, Outbox& outbox, Inspector& inspector)
-    : port_(port), options_(options), outbox_(outbox), inspector_(inspector) {}
+Traffic::Traffic(Port& port, const Options& options, Outbox& outbox, Inspector& inspector, Beside& beside)
+    : port_(port), options_(options), outbox_(outbox), inspector_(inspector), beside_(beside) {}
 
 Result<std::unique_ptr<Traffic>> Traffic::make(Port& port, const Options& options, Outbox& outbox,
-                                               Inspector& inspector) {
-  std::unique_ptr<Traffic> traffic(new Traffic(port, options, outbox, inspector));
+                                               Inspector& inspector, Beside& beside) {
+  std::unique_ptr<Traffic> traffic(new Traffic(port, options, outbox, inspector, beside));
   for (const auto& [direction, name] : {std::pair(kToPeer, "to-peer"), {kToClient, "to-client"}}) {
     Lane& lane = traffic->lanes_[direction];
     lane.frames = port.make_frames(name, outbox.frame(direction));
@@ -62,6 +62,10 @@ bool Traffic::phase(std::uint64_t until, const std::atomic<bool>& stop, const Ea
     if (!moved) now_.idle += cycles - now_.cycles;
     now_.cycles = cycles;
     if (!moved) give_up_lost();
+    if (cycles >= next_tick_) {
+      beside_.tick();
+      next_tick_ = cycles + clock_.hz() / 1000;
+    }
     if (auto* counts = shared_.counts()) {
       counts->sent = total(now_.sent);
       counts->received = total(now_.received);
@@ -87,22 +91,32 @@ void Traffic::drain() {
   }
 }
 
-std::uint16_t Traffic::receive() noexcept {
+std::uint16_t Traffic::receive() {
   std::array<rte_mbuf*, kMaxBurst> frames;
   const std::uint16_t count = port_.receive(std::span(frames.data(), options_.burst));
   if (count == 0) return 0;
-  if (options_.verify != 0 && bursts_++ % options_.verify == 0) {
-    const std::uint64_t now = clock_.now_ns();
-    for (std::uint16_t i = 0; i < count; ++i) inspector_.inspect(bytes_of(frames[i]), now);
-  } else {
-    std::array<std::uint64_t, kDirections + 1> glances{};
-    for (std::uint16_t i = 0; i < count; ++i) ++glances[inspector_.glance(frames[i]->data_len)];
-    inspector_.count(glances);
-  }
+  judge(std::span(frames.data(), count));
   rte_pktmbuf_free_bulk(frames.data(), count);
   now_.received = inspector_.arrivals().received;
   last_arrival_ = clock_.tick();
   return count;
+}
+
+void Traffic::judge(std::span<rte_mbuf*> frames) {
+  const bool whole = options_.verify != 0 && bursts_++ % options_.verify == 0;
+  const bool all_may_be_beside = beside_.expects();
+  const std::uint64_t now = whole ? clock_.now_ns() : 0;
+  std::array<std::uint64_t, kDirections + 1> glances{};
+  for (const rte_mbuf* frame : frames) {
+    const Direction direction = inspector_.glance(frame->data_len);
+    if ((direction == kDirections || all_may_be_beside) && beside_.take(bytes_of(frame))) continue;
+    if (whole) {
+      inspector_.inspect(bytes_of(frame), now);
+    } else {
+      ++glances[direction];
+    }
+  }
+  inspector_.count(glances);
 }
 
 // How many more of this direction may be under way. What is paced leaves when it is due.

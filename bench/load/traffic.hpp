@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 
+#include "bench/load/beside.hpp"
 #include "bench/load/media.hpp"
 #include "bench/load/port.hpp"
 #include "bench/load/run_clock.hpp"
@@ -30,7 +31,7 @@ public:
   using EachSecond = std::function<void(const Sample& before, const Sample& now)>;
 
   static Result<std::unique_ptr<Traffic>> make(Port& port, const Options& options, Outbox& outbox,
-                                               Inspector& inspector);
+                                               Inspector& inspector, Beside& beside);
   ~Traffic();
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
@@ -48,10 +49,11 @@ public:
 private:
   static constexpr std::size_t kMaxBurst = 64;
 
-  Traffic(Port& port, const Options& options, Outbox& outbox, Inspector& inspector);
+  Traffic(Port& port, const Options& options, Outbox& outbox, Inspector& inspector, Beside& beside);
   bool phase(std::uint64_t until, const std::atomic<bool>& stop, const EachSecond& each_second);
   void drain();
-  std::uint16_t receive() noexcept;
+  std::uint16_t receive();
+  void judge(std::span<rte_mbuf*> frames);
   std::uint16_t transmit() noexcept;
   std::uint64_t due() noexcept;
   void make_burst(std::uint16_t size) noexcept;
@@ -72,6 +74,8 @@ private:
   const Options& options_;
   Outbox& outbox_;
   Inspector& inspector_;
+  Beside& beside_;
+  std::uint64_t next_tick_ = 0;
   SharedCounts shared_;
   RunClock clock_;
   std::uint64_t last_arrival_ = 0;

@@ -117,6 +117,14 @@ def test_memif_session_counters_live(relay):
     assert_perfect(result)
 
 
+def test_memif_refreshes_while_media_runs(relay):
+    """Whatever responses arrive between the media, they are no media and lose none."""
+    for verify in (1, 16):
+        result = result_of(relay.load("--refresh", 1, "--verify", verify, seconds=4))
+        assert result["refreshes"] >= 2 * SESSIONS and not result["refresh_failures"]
+        assert result["received"] == result["sent"] and result["lost"] == result["foreign"] == result["corrupt"] == 0
+
+
 def test_memif_load_killed_in_the_middle(relay):
     """kill -9 of the other side in the middle of traffic: the relay lives and serves the next one."""
     buffers = relay.counters()["mbufs_in_use"]

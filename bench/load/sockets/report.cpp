@@ -77,14 +77,6 @@ Losses losses_of(const Options& options, const Outcome& outcome) {
   return losses;
 }
 
-Json codes_json(const std::map<int, std::uint64_t>& failures) {
-  Json json = Json::object();
-  for (const auto& [code, count] : failures) {
-    json[code == 0 ? "no answer" : std::to_string(code)] = count;
-  }
-  return json;
-}
-
 Json signalling_json(const Signalling& signalling) {
   return {{"refreshes", signalling.refreshes()},
           {"refresh_failures", codes_json(signalling.refresh_failures())},
