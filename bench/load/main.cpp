@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "bench/load/port_beside.hpp"
+#include "bench/load/port_ndr.hpp"
 #include "bench/load/report.hpp"
 #include "bench/load/sockets/back_end.hpp"
 
@@ -42,9 +43,15 @@ bool measure(Port& port, const Options& options, std::vector<Session>& sessions,
     complain(traffic.error());
     return false;
   }
-  LiveLine line(inspector.latencies());
   std::fprintf(stderr, "measuring\n");
-  const bool there = (*traffic)->run(stop_asked, [&](const Sample& before, const Sample& now) {
+  if (options.ndr) {
+    const auto found = find_ndr(options, **traffic, stop_asked);
+    if (!found) complain(found.error());
+    if (found) print_result(options.json, *found);
+    return found && inspector.arrivals().bad() == 0;
+  }
+  LiveLine line(inspector.latencies());
+  const bool there = (*traffic)->run(options.rate, stop_asked, [&](const Sample& before, const Sample& now) {
     print_second(line, options, inspector.arrivals(), before, now);
   });
   print_measured(options, **traffic, inspector.arrivals(), signalling, set_up_seconds);

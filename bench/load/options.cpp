@@ -40,7 +40,7 @@ po::options_description describe() {
     ("help", "this text")
     ("port", text(""), "memif:PATH[,role=client|server][,zero-copy=yes|no], xdp:NETDEV, vhost:PATH, pci:ADDRESS, "
                        "vdev:DEVARGS, or null: frames come back as they are, which shows this program's own ceiling")
-    ("mode", text("turn"), "turn: media through a relay; swap: against dpdk-testpmd --forward-mode=5tswap; with --sockets also alloc, soak, invalid, probe")
+    ("mode", text("turn"), "turn: media through a relay; swap: against dpdk-testpmd --forward-mode=5tswap; ndr: the highest rate with a loss of at most --max-loss (--port null: without a relay); with --sockets also alloc, soak, invalid, probe")
     ("server", text("10.0.1.1:3478"), "listening address of the relay")
     ("relay-mac", text("02:00:00:00:00:01"), "where frames go (default on ports with neighbours: who answers for the server's address)")
     ("mac", text("02:00:00:00:00:02"), "own address")
@@ -56,11 +56,16 @@ po::options_description describe() {
     ("sessions", number(1000), "clients, each with an allocation and a peer of its own")
     ("payload", number(120), "bytes of every packet's payload")
     ("rate", number(0), "packets per second that this program sends, all directions together; 0 (--port, --mode invalid): as many as go through")
+    ("bitrate", number(0), "instead of --rate: kbit of payload per second")
+    ("min-rate", number(1000), "--mode ndr: packets per second")
+    ("max-rate", number(20'000'000), "--mode ndr: packets per second")
+    ("max-loss", po::value<double>()->default_value(0), "--mode ndr: percent that may be lost")
+    ("trials", number(1), "--mode ndr: of each rate, more than half of which have to pass; each takes --seconds")
     ("warmup", number(0), "seconds before the measurement")
     ("seconds", number(10), "seconds of the measurement")
     ("refresh", number(240), "seconds between refreshes of allocations, permissions and channels")
     ("burst", number(32), "packets of a burst")
-    ("window", number(kDefaultWindow), "packets under way per direction at most, at --rate 0")
+    ("window", number(kDefaultWindow), "packets under way per direction at most, on memif and null ports and at --rate 0")
     ("verify", po::value<std::uint32_t>(), "verify every Nth burst, 0 none (default 1, at --rate 0 64)")
     ("lcores", text("0@0"), "EAL --lcores: one")
     ("file-prefix", text("turnpike-load"), "EAL --file-prefix")
@@ -141,6 +146,24 @@ void follow_profile(const po::variables_map& values, Options& options) {
   if (values["burst"].defaulted()) options.burst = profile.train;
 }
 
+Status take_rates(const po::variables_map& values, Options& options) {
+  const std::uint64_t kbit = values["bitrate"].as<std::uint32_t>();
+  if (kbit != 0 && options.rate != 0) return Error{"bitrate: --rate says it; leave one of the two away"};
+  if (kbit != 0) options.rate = std::max<std::uint64_t>(kbit * 1000 / (8 * options.payload), 1);
+  options.min_rate = values["min-rate"].as<std::uint32_t>();
+  options.max_rate = values["max-rate"].as<std::uint32_t>();
+  options.max_loss = values["max-loss"].as<double>();
+  options.trials = values["trials"].as<std::uint32_t>();
+  if (options.min_rate == 0 || options.min_rate > options.max_rate) {
+    return Error{"min-rate: at least 1, and not above --max-rate"};
+  }
+  if (!(options.max_loss >= 0 && options.max_loss < 100)) return Error{"max-loss: 0 to 100 percent"};
+  if (options.trials == 0) return Error{"trials: at least 1"};
+  if (options.ndr && options.rate != 0)
+    return Error{"rate: --mode ndr searches it; give --min-rate and --max-rate"};
+  return Unit{};
+}
+
 Status take_numbers(const po::variables_map& values, Options& options) {
   const auto sessions = in_range(values, "sessions", 1, kMaxSessions / options.sockets.peers_per_client);
   const auto refresh = in_range(values, "refresh", 1, kMaxRefresh);
@@ -172,6 +195,7 @@ Status take_numbers(const po::variables_map& values, Options& options) {
   options.warmup = *warmup;
   options.first_port = static_cast<std::uint16_t>(*first_port);
   options.window = *window;
+  if (auto taken = take_rates(values, options); !taken) return taken;
   options.verify = options.rate == 0 ? kUnpacedVerify : 1;
   if (values.count("verify") != 0) options.verify = values["verify"].as<std::uint32_t>();
   return Unit{};
@@ -202,7 +226,9 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
       probe && values["payload"].defaulted() ? kProbePayload : values["payload"].as<std::uint32_t>();
   if (auto taken = take_sockets(values, payload, options.sockets); !taken) return Error{taken.error()};
   if (!options.sockets.on) {
-    if (mode != "turn" && mode != "swap") return Error{"mode: turn or swap; others need --sockets"};
+    options.ndr = mode == "ndr";
+    if (mode != "turn" && mode != "swap" && mode != "ndr")
+      return Error{"mode: turn, swap or ndr; others need --sockets"};
     if (auto taken = take_port(values, options); !taken) return Error{taken.error()};
   }
   if (auto taken = take_addresses(values, options); !taken) return Error{taken.error()};

@@ -34,9 +34,14 @@ struct Options {
   bool even_port = false;    // EVEN-PORT without R in Allocate requests
   bool indications = false;  // Send and Data instead of channels
 
-  std::uint32_t sessions = 0;     // clients
-  std::uint16_t payload = 0;      // bytes; of the largest packet where they differ
-  std::uint64_t rate = 0;         // packets per second of all directions; 0: as many as go through
+  std::uint32_t sessions = 0;  // clients
+  std::uint16_t payload = 0;   // bytes; of the largest packet where they differ
+  std::uint64_t rate = 0;      // packets per second of all directions; 0: as many as go through
+  bool ndr = false;            // search for the highest rate
+  std::uint64_t min_rate = 0;
+  std::uint64_t max_rate = 0;
+  double max_loss = 0;  // percent
+  std::uint32_t trials = 0;
   std::uint32_t warmup = 0;       // seconds that do not count for the rates
   std::uint32_t seconds = 0;      // that do; 0: until a signal
   std::uint32_t refresh_s = 240;  // between refreshes of an allocation and what belongs to it

@@ -38,7 +38,9 @@ Traffic::~Traffic() {
   rte_pktmbuf_free_bulk(burst_.data() + burst_at_, static_cast<unsigned>(burst_end_ - burst_at_));
 }
 
-bool Traffic::run(const std::atomic<bool>& stop, const EachSecond& each_second) {
+bool Traffic::run(std::uint64_t rate, const std::atomic<bool>& stop, const EachSecond& each_second) {
+  rate_ = rate;
+  made_ = next_tick_ = now_.cycles = last_arrival_ = 0;
   clock_.restart();
   const std::uint64_t warm = options_.warmup * clock_.hz();
   bool there = warm == 0 || phase(warm, stop, each_second);
@@ -57,7 +59,7 @@ bool Traffic::phase(std::uint64_t until, const std::atomic<bool>& stop, const Ea
   while (now_.cycles < until && !stop.load(std::memory_order_relaxed)) {
     const bool moved = (receive() | transmit()) != 0;
     // Paced runs leave the core to others between packets.
-    if (!moved && options_.rate != 0 && options_.rest_us != 0) rte_delay_us_sleep(options_.rest_us);
+    if (!moved && rate_ != 0 && options_.rest_us != 0) rte_delay_us_sleep(options_.rest_us);
     const std::uint64_t cycles = clock_.tick();
     if (!moved) now_.idle += cycles - now_.cycles;
     now_.cycles = cycles;
@@ -105,6 +107,7 @@ std::uint16_t Traffic::receive() {
 void Traffic::judge(std::span<rte_mbuf*> frames) {
   const bool whole = options_.verify != 0 && bursts_++ % options_.verify == 0;
   const bool all_may_be_beside = beside_.expects();
+  if (whole) clock_.tick();  // so that a pause is no latency
   const std::uint64_t now = whole ? clock_.now_ns() : 0;
   std::array<std::uint64_t, kDirections + 1> glances{};
   for (const rte_mbuf* frame : frames) {
@@ -119,9 +122,10 @@ void Traffic::judge(std::span<rte_mbuf*> frames) {
   inspector_.count(glances);
 }
 
-// How many more of this direction may be under way. What is paced leaves when it is due.
+// How many more of this direction may be under way. What is paced leaves when it is due, but not into rings
+// that would overflow.
 std::uint64_t Traffic::room(Direction direction) const noexcept {
-  if (options_.rate != 0) return options_.burst;
+  if (rate_ != 0 && options_.port.has_neighbours()) return options_.burst;
   const std::uint64_t settled = now_.received[direction] + now_.given_up[direction];
   const std::uint64_t under_way = std::max(now_.sent[direction], settled) - settled;
   return options_.window - std::min<std::uint64_t>(under_way, options_.window);
@@ -188,10 +192,10 @@ void Traffic::make_burst(std::uint16_t size) noexcept {
 
 // How many packets have to leave by now.
 std::uint64_t Traffic::due() noexcept {
-  if (options_.rate == 0) return options_.burst;
-  const double per_cycle = static_cast<double>(options_.rate) / static_cast<double>(clock_.hz());
+  if (rate_ == 0) return options_.burst;
+  const double per_cycle = static_cast<double>(rate_) / static_cast<double>(clock_.hz());
   const auto scheduled = static_cast<std::uint64_t>(static_cast<double>(now_.cycles) * per_cycle);
-  const std::uint64_t most = options_.rate * kCatchUpMs / 1000 + options_.burst;
+  const std::uint64_t most = rate_ * kCatchUpMs / 1000 + options_.burst;
   if (scheduled > made_ + most) made_ = scheduled - most;
   return scheduled - std::min(scheduled, made_);
 }

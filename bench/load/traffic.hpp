@@ -36,8 +36,9 @@ public:
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  // Until the time is over, `stop` or the other side's end. False after the latter.
-  bool run(const std::atomic<bool>& stop, const EachSecond& each_second);
+  // At so many packets per second, 0 being as many as go through, until the time is over, `stop` or the other
+  // side's end. False after the latter. May be run again: counts go on, time begins anew.
+  bool run(std::uint64_t rate, const std::atomic<bool>& stop, const EachSecond& each_second);
   // The part after the warm-up.
   const Sample& begin() const { return begin_; }
   const Sample& end() const { return end_; }
@@ -78,6 +79,7 @@ private:
   std::uint64_t next_tick_ = 0;
   SharedCounts shared_;
   RunClock clock_;
+  std::uint64_t rate_ = 0;
   std::uint64_t last_arrival_ = 0;
   std::uint64_t bursts_ = 0;
   std::uint64_t made_ = 0;  // or given up, because it was too late

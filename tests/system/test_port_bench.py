@@ -54,3 +54,12 @@ def test_p1_measures_in_slices(tmp_path):
         assert row["flows"] == 20 and row["payload"] == 64 and row["slices"] == len(row["ratios"]) == 3
         assert row["loss"] == row["lost"] == row["baseline_lost"] == 0
         assert row["mpps"] > 0 and row["ratio_quartiles"][0] <= row["ratio"] <= row["ratio_quartiles"][1]
+
+
+def test_p2_measures_latency_in_slices(tmp_path):
+    report = bench("p2", tmp_path, "--slices", 2, "--seconds", 0.2, "--sessions", 20, "--shares", "10")
+    (row,) = report["results"]
+    assert row["share_percent"] == 10 and row["mpps"] * 10.001 >= min(report["capacity_mpps"].values())
+    for name in ("", "baseline_"):
+        assert 0 < row[f"{name}p50_us"] <= row[f"{name}p99_us"] <= row[f"{name}p99.9_us"]
+    assert abs(row["added_p99_us"] - (row["p99_us"] - row["baseline_p99_us"])) < 1e-6
