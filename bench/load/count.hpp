@@ -12,6 +12,7 @@ public:
   void operator+=(std::uint64_t more) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
+  void operator=(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
   void operator++() noexcept { *this += 1; }
   operator std::uint64_t() const noexcept {  // NOLINT: reads like the number it is
     return value_.load(std::memory_order_relaxed);

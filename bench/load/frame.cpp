@@ -44,7 +44,60 @@ Bytes parse_ipv6(Bytes packet, Arrival& arrival, bool& right) noexcept {
   return packet.subspan(sizeof ip);
 }
 
+template <typename Header>
+std::uint8_t* put(std::uint8_t* out, const Header& header) noexcept {
+  std::memcpy(out, &header, sizeof header);
+  return out + sizeof header;
+}
+
+std::uint8_t* put_ip(std::uint8_t* out, const Departure& departure, std::size_t udp_size) noexcept {
+  constexpr std::uint8_t kTtl = 64;
+  const wire::IpAddress& source = departure.source.address;
+  const wire::IpAddress& destination = departure.destination.address;
+  if (source.is_v4()) {
+    Ipv4Header ip{};
+    ip.version_ihl = Ipv4Header::kVersionIhl;
+    ip.total_length = wire::Be16(static_cast<std::uint16_t>(sizeof ip + udp_size));
+    ip.ttl = kTtl;
+    ip.protocol = wire::kProtocolUdp;
+    std::memcpy(&ip.source, source.bytes.data(), sizeof ip.source);
+    std::memcpy(&ip.destination, destination.bytes.data(), sizeof ip.destination);
+    ip.checksum = wire::ipv4_header_checksum(ip);
+    return put(out, ip);
+  }
+  Ipv6Header ip{};
+  ip.version_class_flow = Ipv6Header::first_word(0, 0);
+  ip.payload_length = wire::Be16(static_cast<std::uint16_t>(udp_size));
+  ip.next_header = wire::kProtocolUdp;
+  ip.hop_limit = kTtl;
+  ip.source = source.bytes;
+  ip.destination = destination.bytes;
+  return put(out, ip);
+}
+
 }  // namespace
+
+std::size_t frame_size(const Departure& departure) noexcept {
+  const bool v4 = departure.source.address.is_v4();
+  return sizeof(wire::EthernetHeader) + (v4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header)) +
+         sizeof(wire::UdpHeader) + departure.payload.size();
+}
+
+void write_udp(const Departure& departure, std::uint8_t* out) noexcept {
+  const bool v4 = departure.source.address.is_v4();
+  out = put(out, wire::EthernetHeader{departure.destination_mac, departure.source_mac,
+                                      wire::Be16(v4 ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6)});
+  const auto size = static_cast<std::uint16_t>(sizeof(wire::UdpHeader) + departure.payload.size());
+  std::uint8_t* const datagram = put_ip(out, departure, size);
+  wire::UdpHeader udp{
+      wire::Be16(departure.source.port), wire::Be16(departure.destination.port), wire::Be16(size), {}};
+  std::uint8_t* const payload = put(datagram, udp);
+  std::memcpy(payload, departure.payload.data(), departure.payload.size());
+  udp.checksum = wire::udp_pseudo_sum(departure.source.address, departure.destination.address, size)
+                     .add(Bytes(datagram, size))
+                     .udp_checksum();
+  put(datagram, udp);
+}
 
 std::optional<Arrival> parse_udp(Bytes frame) noexcept {
   if (frame.size() < sizeof(wire::EthernetHeader)) return std::nullopt;

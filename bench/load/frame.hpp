@@ -21,4 +21,16 @@ struct Arrival {
 // Nothing when the frame is no whole, untagged UDP datagram without IP options.
 std::optional<Arrival> parse_udp(Bytes frame) noexcept;
 
+// A whole UDP frame with its checksums.
+struct Departure {
+  wire::MacAddress source_mac;
+  wire::MacAddress destination_mac;
+  wire::Endpoint source;
+  wire::Endpoint destination;
+  Bytes payload;
+};
+std::size_t frame_size(const Departure& departure) noexcept;
+// `out` has room for frame_size().
+void write_udp(const Departure& departure, std::uint8_t* out) noexcept;
+
 }  // namespace turnpike::load

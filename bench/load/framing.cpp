@@ -8,7 +8,8 @@
 
 namespace turnpike::load {
 
-std::vector<std::uint8_t> framed(const Options& options, const wire::Endpoint& peer, Bytes payload) {
+std::vector<std::uint8_t> framed(const Options& options, const wire::Endpoint& peer, Bytes payload,
+                                 std::uint16_t channel) {
   std::vector<std::uint8_t> buffer(payload.size() + 128);
   Bytes message;
   if (options.indications) {
@@ -19,7 +20,7 @@ std::vector<std::uint8_t> framed(const Options& options, const wire::Endpoint& p
     writer.add(stun::Attribute::kData, payload);
     message = writer.finish();
   } else {
-    message = stun::write_channel_data(buffer, kChannel, payload, stun::ChannelPadding::kNone);
+    message = stun::write_channel_data(buffer, channel, payload, stun::ChannelPadding::kNone);
   }
   return {message.begin(), message.end()};
 }
@@ -33,22 +34,31 @@ std::size_t framing_size(const Options& options) noexcept {
   return prefix_size(options) + (options.indications ? stun::data_indication_padding(options.payload) : 0);
 }
 
-std::optional<Bytes> unframe(const Options& options, Bytes message, const wire::Endpoint& peer) noexcept {
+std::optional<FromPeer> parse_from_peer(const Options& options, Bytes message) noexcept {
   if (!options.indications) {
     const auto data = stun::parse_channel_data(message);
-    if (!data || data->channel != kChannel) return std::nullopt;
-    return data->data;
+    if (!data) return std::nullopt;
+    return FromPeer{data->channel, {}, data->data};
   }
   const auto view = stun::MessageView::parse(message);
   const auto method = options.swap ? stun::Method::kSend : stun::Method::kData;
   if (!view || view->type() != stun::encode_type(method, stun::MessageClass::kIndication))
     return std::nullopt;
-  const auto from = view->find(stun::Attribute::kXorPeerAddress);
-  wire::Endpoint source;
-  if (!from || !stun::read_xor_address(*from, view->transaction_id(), source) || source != peer) {
+  const auto address = view->find(stun::Attribute::kXorPeerAddress);
+  const auto data = view->find(stun::Attribute::kData);
+  FromPeer from;
+  if (!address || !data || !stun::read_xor_address(*address, view->transaction_id(), from.peer)) {
     return std::nullopt;
   }
-  return view->find(stun::Attribute::kData);
+  from.payload = *data;
+  return from;
+}
+
+std::optional<Bytes> unframe(const Options& options, Bytes message, const wire::Endpoint& peer) noexcept {
+  const auto from = parse_from_peer(options, message);
+  if (!from) return std::nullopt;
+  const bool right = options.indications ? from->peer == peer : from->channel == kChannel;
+  return right ? std::optional(from->payload) : std::nullopt;
 }
 
 }  // namespace turnpike::load

@@ -8,13 +8,19 @@
 
 namespace turnpike::load {
 
-LiveLine::LiveLine(const LatencyHistograms& latencies) : latencies_(latencies) {
-  for (const LatencyHistogram& histogram : latencies_) before_.add(histogram);
+LiveLine::LiveLine(std::vector<const LatencyHistograms*> latencies) : latencies_(std::move(latencies)) {
+  add_all(before_);
+}
+
+void LiveLine::add_all(LatencySnapshot& sum) const {
+  for (const LatencyHistograms* histograms : latencies_) {
+    for (const LatencyHistogram& histogram : *histograms) sum.add(histogram);
+  }
 }
 
 void LiveLine::print(const Second& second) {
   now_.clear();
-  for (const LatencyHistogram& histogram : latencies_) now_.add(histogram);
+  add_all(now_);
   between_ = now_;
   between_.subtract(before_);
   std::swap(before_, now_);

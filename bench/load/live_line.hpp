@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "bench/load/latency.hpp"
 
@@ -18,13 +19,17 @@ struct Second {
 
 class LiveLine {
 public:
-  explicit LiveLine(const LatencyHistograms& latencies);
+  explicit LiveLine(const LatencyHistograms& latencies) : LiveLine(std::vector{&latencies}) {}
+  // Of several who record.
+  explicit LiveLine(std::vector<const LatencyHistograms*> latencies);
 
   // With p99 of what was recorded since the line before.
   void print(const Second& second);
 
 private:
-  const LatencyHistograms& latencies_;
+  void add_all(LatencySnapshot& sum) const;
+
+  std::vector<const LatencyHistograms*> latencies_;
   LatencySnapshot before_;
   LatencySnapshot now_;
   LatencySnapshot between_;

@@ -38,20 +38,25 @@ Outbox::Outbox(const Options& options, const std::vector<Session>& sessions) {
 }
 
 void Outbox::store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes frame) {
+  const bool v4 = wire::load_be16(frame.data() + 12) == wire::kEtherTypeIpv4;
   if (lane.lines.empty()) {
-    lane.size = frame.size();
-    lane.lines_each = (sizeof(Flow) + frame.size() + kCacheLine - 1) / kCacheLine;
+    lane.frame.assign(frame.begin(), frame.end());
+    // From the IPv4 header's checksum, or the IPv6 source address.
+    lane.own_at = sizeof(wire::EthernetHeader) +
+                  (v4 ? offsetof(wire::Ipv4Header, checksum) : offsetof(wire::Ipv6Header, source));
+    lane.own_size = lane.stamp_at + offsetof(Stamp, sequence) - lane.own_at;
+    lane.checksum_at = headers_size(v4) - sizeof(wire::UdpHeader) + offsetof(wire::UdpHeader, checksum);
+    lane.record_size = sizeof(Flow) + (lane.own_size + kBlock - 1) / kBlock * kBlock;
+    lane.lines_each = (lane.record_size + kCacheLine - 1) / kCacheLine;
     lane.lines.resize(sessions * lane.lines_each);
   }
-  auto* at = const_cast<std::uint8_t*>(slot(lane, stamp.session));
-  const bool v4 = wire::load_be16(frame.data() + 12) == wire::kEtherTypeIpv4;
-  lane.checksum_at = headers_size(v4) - sizeof(wire::UdpHeader) + offsetof(wire::UdpHeader, checksum);
-  std::memcpy(at + sizeof(Flow), frame.data(), frame.size());
+  auto* const record = const_cast<std::uint8_t*>(lane.record(stamp.session));
+  std::memcpy(record + sizeof(Flow), frame.data() + lane.own_at, lane.own_size);
   // From the field back to the sum: sequence, check and time were zero when it was computed.
   Flow flow;
   flow.key = key_of(stamp.session, stamp.direction);
   flow.sum.add(wire::Be16(static_cast<std::uint16_t>(~wire::load_be16(frame.data() + lane.checksum_at))));
-  std::memcpy(at, &flow, sizeof flow);
+  std::memcpy(record, &flow, sizeof flow);
 }
 
 Inspector::Inspector(const Options& options, const std::vector<Session>& sessions, const Outbox& outbox)
@@ -60,20 +65,16 @@ Inspector::Inspector(const Options& options, const std::vector<Session>& session
       outbox_(outbox),
       at_client_(options.swap ? kToPeer : kToClient),
       at_peer_(options.swap ? kToClient : kToPeer),
+      client_size_(headers_size(options.client_ip.is_v4()) + framing_size(options) + options.payload),
+      peer_size_(headers_size(options.peer_ip.is_v4()) + options.payload),
       track_(options.verify == 1) {
-  for (auto* look : {&client_, &peer_}) {
-    const bool v4 = (look == &client_ ? options.client_ip : options.peer_ip).is_v4();
-    look->size = headers_size(v4) + options.payload;
-    look->type = wire::Be16(v4 ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6).raw();
-    look->port_at = headers_size(v4) - sizeof(wire::UdpHeader);
-    look->port = wire::Be16(options.server.port).raw();
-  }
-  client_.size += framing_size(options);
   for (auto& windows : windows_) windows.resize(track_ ? sessions.size() : 0);
 }
 
-std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
+std::uint64_t* Inspector::judge(Arrival& arrival, Stamp& stamp) noexcept {
   if (!arrival.checksums_right) return &arrivals_.checksum;
+  const bool loop = options_.port.null;  // nobody has turned it round
+  if (loop) std::swap(arrival.source, arrival.destination);
   const std::uint32_t receiver = session_of_client(options_, arrival.destination);
   const bool at_client = receiver != options_.sessions;
   Bytes payload = arrival.payload;
@@ -93,7 +94,8 @@ std::uint64_t* Inspector::judge(const Arrival& arrival, Stamp& stamp) noexcept {
   const Session& session = sessions_[stamp.session];
   const auto& [source, destination] =
       at_client ? std::pair(options_.server, session.client) : std::pair(session.relay, session.peer);
-  if (arrival.source != source || arrival.destination != destination || arrival.mac != options_.own_mac) {
+  if (arrival.source != source || arrival.destination != destination ||
+      arrival.mac != (loop ? options_.relay_mac : options_.own_mac)) {
     return &arrivals_.address;
   }
   return track_ ? judge_order(stamp) : nullptr;
@@ -113,7 +115,7 @@ std::uint64_t* Inspector::judge_order(const Stamp& stamp) noexcept {
 }
 
 void Inspector::inspect(Bytes frame, std::uint64_t now_ns) noexcept {
-  const auto arrival = parse_udp(frame);
+  auto arrival = parse_udp(frame);
   if (!arrival) {
     ++arrivals_.foreign;
     return;

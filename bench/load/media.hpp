@@ -16,31 +16,33 @@
 
 namespace turnpike::load {
 
-// The frames of both directions, ready but for sequence, check, time and UDP checksum.
+// The frames of both directions. All of one direction are alike but for a few bytes: buffers that hold the
+// direction's frame already, from a template or from another session, only have these written.
 class Outbox {
 public:
-  static constexpr std::size_t kBlock = 16;
-
   Outbox(const Options& options, const std::vector<Session>& sessions);
 
-  std::size_t frame_size(Direction direction) const noexcept { return lanes_[direction].size; }
+  // What a buffer of the direction holds before its first write().
+  Bytes frame(Direction direction) const noexcept { return lanes_[direction].frame; }
   const void* address(Direction direction, std::uint32_t session) const noexcept {
-    return slot(lanes_[direction], session);
+    return lanes_[direction].record(session);
   }
-  // The session's next frame, sent now; `out` has room for frame_size() and kBlock more.
-  void write(Direction direction, std::uint32_t session, std::uint64_t now_ns, std::uint8_t* out) noexcept {
+  // What is read of address().
+  std::size_t record_size(Direction direction) const noexcept { return lanes_[direction].record_size; }
+  // The session's next frame, sent now, into a buffer of this direction.
+  void write(Direction direction, std::uint32_t session, std::uint64_t now_ns, std::uint8_t* frame) noexcept {
     const Lane& lane = lanes_[direction];
-    auto* at = const_cast<std::uint8_t*>(slot(lane, session));
-    auto& flow = *reinterpret_cast<Flow*>(at);
+    auto* const record = const_cast<std::uint8_t*>(lane.record(session));
+    auto& flow = *reinterpret_cast<Flow*>(record);
     const std::uint32_t sequence = flow.next_sequence++;
     const std::uint32_t check = check_of(flow.key, sequence, now_ns);
+    std::uint8_t* const own = frame + lane.own_at;
     std::uint8_t* const stamp =
-        out + lane.stamp_at;  // found before bytes are written that might be anything's
-    std::uint8_t* const checksum_field = out + lane.checksum_at;
-    const std::size_t size = lane.size;
-    // In blocks that compile to register moves; the last line of the slot has room for the rest of the last.
-    for (std::size_t block = 0; block < size; block += kBlock) {
-      std::memcpy(out + block, at + sizeof(Flow) + block, kBlock);
+        frame + lane.stamp_at;  // found before bytes are written that might be anything's
+    std::uint8_t* const checksum_field = frame + lane.checksum_at;
+    // In blocks that compile to register moves; what is too much lies in the stamp.
+    for (std::size_t block = 0; block < lane.own_size; block += kBlock) {
+      std::memcpy(own + block, record + sizeof(Flow) + block, kBlock);
     }
     std::memcpy(stamp + offsetof(Stamp, sequence), &sequence, sizeof sequence);
     std::memcpy(stamp + offsetof(Stamp, check), &check, sizeof check);
@@ -59,7 +61,8 @@ public:
   }
 
 private:
-  // Before each frame.
+  static constexpr std::size_t kBlock = 16;
+  // Before the session's own bytes in its record.
   struct Flow {
     wire::ChecksumSum sum;  // of pseudo header, UDP header and payload without sequence, check and time
     std::uint32_t next_sequence = 0;
@@ -70,17 +73,21 @@ private:
     std::array<std::uint8_t, kCacheLine> bytes;
   };
   struct Lane {
-    std::vector<Line> lines;
+    const std::uint8_t* record(std::uint32_t session) const noexcept {
+      return lines[session * lines_each].bytes.data();
+    }
+
+    std::vector<Line> lines;  // the sessions' records
     std::size_t lines_each = 0;
-    std::size_t size = 0;      // of a frame
-    std::size_t stamp_at = 0;  // from its first byte
+    std::size_t record_size = 0;
+    std::vector<std::uint8_t> frame;
+    std::size_t own_at = 0;    // the first byte in which sessions differ, from the frame's first one
+    std::size_t own_size = 0;  // up to where they are alike again, but for the rest of the stamp
+    std::size_t stamp_at = 0;
     std::size_t checksum_at = 0;
   };
 
-  static const std::uint8_t* slot(const Lane& lane, std::uint32_t session) noexcept {
-    return lane.lines[session * lane.lines_each].bytes.data();
-  }
-  static void store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes frame);
+  void store(Lane& lane, std::size_t sessions, const Stamp& stamp, Bytes frame);
 
   std::array<Lane, kDirections> lanes_;
 };
@@ -109,14 +116,10 @@ public:
 
   // Everything about one frame, which arrived now.
   void inspect(Bytes frame, std::uint64_t now_ns) noexcept;
-  // Only its direction, told by length, type and source port; kDirections: it is foreign.
-  Direction glance(Bytes frame) const noexcept {
-    if (frame.size() == client_.size && load<std::uint16_t>(frame, kTypeAt) == client_.type &&
-        load<std::uint16_t>(frame, client_.port_at) == client_.port) {
-      return at_client_;
-    }
-    const bool at_peer = frame.size() == peer_.size && load<std::uint16_t>(frame, kTypeAt) == peer_.type;
-    return at_peer ? at_peer_ : kDirections;
+  // Only its direction, told by its size; kDirections: it is foreign.
+  Direction glance(std::size_t size) const noexcept {
+    if (size == client_size_) return at_client_;
+    return size == peer_size_ ? at_peer_ : kDirections;
   }
   // As many were glanced at.
   void count(const std::array<std::uint64_t, kDirections + 1>& glances) noexcept {
@@ -129,22 +132,8 @@ public:
   const LatencyHistograms& latencies() const noexcept { return latencies_; }
 
 private:
-  // What a frame looks like from outside; numbers as they lie in it.
-  struct Look {
-    std::size_t size = 0;
-    std::uint16_t type = 0;
-    std::size_t port_at = 0;
-    std::uint16_t port = 0;
-  };
-  static constexpr std::size_t kTypeAt = offsetof(wire::EthernetHeader, type);
-  template <typename T>
-  static T load(Bytes frame, std::size_t at) noexcept {
-    T value;
-    std::memcpy(&value, frame.data() + at, sizeof value);
-    return value;
-  }
   // Which error counter takes the frame; null when it is good.
-  std::uint64_t* judge(const Arrival& arrival, Stamp& stamp) noexcept;
+  std::uint64_t* judge(Arrival& arrival, Stamp& stamp) noexcept;
   std::uint64_t* judge_order(const Stamp& stamp) noexcept;
 
   const Options& options_;
@@ -152,8 +141,8 @@ private:
   const Outbox& outbox_;
   Direction at_client_;  // what arrives at clients
   Direction at_peer_;
-  Look client_;
-  Look peer_;
+  std::size_t client_size_;  // of frames that arrive at clients
+  std::size_t peer_size_;
   bool track_;  // every frame is inspected, so that sequences are whole
   std::array<std::vector<SequenceWindow>, kDirections> windows_;
   Arrivals arrivals_;

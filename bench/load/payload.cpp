@@ -11,9 +11,9 @@
 namespace turnpike::load {
 namespace {
 
-// Eight bytes of what follows the stamp.
-std::uint64_t filler(std::uint32_t session, std::uint32_t direction, std::size_t offset) noexcept {
-  return wire::mix((std::uint64_t{session} << 1 | direction) << 16 | offset);
+// Eight bytes of what follows the stamp. The same in all sessions: whose a payload is says the stamp.
+std::uint64_t filler(std::uint32_t direction, std::size_t offset) noexcept {
+  return wire::mix(std::uint64_t{direction} << 16 | offset);
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ std::vector<std::uint8_t> make_payload(const Stamp& stamp, std::size_t size) {
   std::vector<std::uint8_t> payload(size);
   std::memcpy(payload.data(), &stamp, sizeof stamp);
   for (std::size_t at = sizeof stamp; at < size; at += 8) {
-    const std::uint64_t word = filler(stamp.session, stamp.direction, at);
+    const std::uint64_t word = filler(stamp.direction, at);
     std::memcpy(payload.data() + at, &word, std::min<std::size_t>(8, size - at));
   }
   return payload;
@@ -34,7 +34,7 @@ std::vector<std::uint8_t> make_payload(const Stamp& stamp, std::size_t size) {
 
 bool filler_right(Bytes payload, const Stamp& stamp) noexcept {
   for (std::size_t at = sizeof stamp; at < payload.size(); at += 8) {
-    const std::uint64_t word = filler(stamp.session, stamp.direction, at);
+    const std::uint64_t word = filler(stamp.direction, at);
     if (std::memcmp(payload.data() + at, &word, std::min<std::size_t>(8, payload.size() - at)) != 0) {
       return false;
     }

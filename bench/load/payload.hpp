@@ -12,7 +12,7 @@ namespace turnpike::load {
 
 enum Direction : std::uint8_t { kToPeer, kToClient, kDirections };
 
-// How every payload begins; deterministic bytes of session and direction fill the rest.
+// How every payload begins; deterministic bytes of the direction fill the rest.
 struct Stamp {
   std::uint32_t session;
   std::uint32_t direction;

@@ -57,10 +57,8 @@ Json both(const PerDirection& counts) {
 void print_second(LiveLine& line, const Options& options, const Arrivals& arrivals, const Sample& before,
                   const Sample& now) {
   const std::uint64_t packets = total(now.received) - total(before.received);
-  const std::uint64_t out = total(now.sent);
-  // Where not all is verified nobody knows what is missing: those under way count, too.
-  const std::uint64_t lost =
-      options.verify == 1 ? arrivals.missing() : out - std::min(out, total(now.received));
+  // Where not all is verified, nobody knows which packets are missing.
+  const std::uint64_t lost = options.verify == 1 ? arrivals.missing() : total(now.given_up);
   line.print({.at_s = seconds_of(now.cycles),
               .length_s = seconds_of(now.cycles - before.cycles),
               .packets = packets,
@@ -69,35 +67,43 @@ void print_second(LiveLine& line, const Options& options, const Arrivals& arriva
 }
 
 void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
-                    const Signalling& signalling) {
+                    const Signalling& signalling, double set_up_seconds) {
   const Rates rates = rates_between(traffic.begin(), traffic.end());
   const Sample& all = traffic.all();
   const auto lost = static_cast<std::int64_t>(total(all.sent)) -
                     static_cast<std::int64_t>(total(all.received) + arrivals.damaged());
   const Bottleneck bottleneck = find_bottleneck(options, traffic, rates, lost);
-  const Json result{{"mode", options.swap ? "swap" : "turn"},
-                    {"framing", options.indications ? "indications" : "channels"},
-                    {"sessions", options.sessions},
-                    {"payload", options.payload},
-                    {"seconds", rates.seconds},
-                    {"mpps_out", rates.out},
-                    {"mpps_in", rates.in},
-                    {"generator_idle", rates.idle},
-                    {"limited_by", bottleneck.who},
-                    {"limited_by_reason", bottleneck.why},
-                    {"sent", both(all.sent)},
-                    {"received", both(all.received)},
-                    {"lost", lost},
-                    {"verified", arrivals.verified},
-                    {"reordered", arrivals.reordered},
-                    {"duplicate", arrivals.duplicate},
-                    {"corrupt", arrivals.corrupt},
-                    {"checksum", arrivals.checksum},
-                    {"address", arrivals.address},
-                    {"foreign", arrivals.foreign},
-                    {"latency_us", latencies_json(traffic.latencies())},
-                    {"retransmissions", signalling.retransmissions()},
-                    {"untrusted", signalling.untrusted()}};
+  Json result{{"mode", options.port.null ? "null"
+                       : options.swap    ? "swap"
+                                         : "turn"},
+              {"framing", options.indications ? "indications" : "channels"},
+              {"sessions", options.sessions},
+              {"payload", options.payload},
+              {"seconds", rates.seconds},
+              {"mpps_out", rates.out},
+              {"mpps_in", rates.in},
+              {"generator_idle", rates.idle},
+              {"limited_by", bottleneck.who},
+              {"limited_by_reason", bottleneck.why},
+              {"sent", both(all.sent)},
+              {"received", both(all.received)},
+              {"lost", lost},
+              {"verified", arrivals.verified},
+              {"reordered", arrivals.reordered},
+              {"duplicate", arrivals.duplicate},
+              {"corrupt", arrivals.corrupt},
+              {"checksum", arrivals.checksum},
+              {"address", arrivals.address},
+              {"foreign", arrivals.foreign},
+              {"latency_us", latencies_json(traffic.latencies())},
+              {"retransmissions", signalling.retransmissions()},
+              {"untrusted", signalling.untrusted()}};
+  if (!options.swap) {
+    result["set_up_seconds"] = set_up_seconds;
+    result["set_ups_per_second"] = options.sessions / set_up_seconds;
+    result["refreshes"] = signalling.refreshes();
+    result["refresh_failures"] = codes_json(signalling.refresh_failures());
+  }
   print_result(options.json, result);
 }
 

@@ -12,6 +12,6 @@ namespace turnpike::load {
 void print_second(LiveLine& line, const Options& options, const Arrivals& arrivals, const Sample& before,
                   const Sample& now);
 void print_measured(const Options& options, const Traffic& traffic, const Arrivals& arrivals,
-                    const Signalling& signalling);
+                    const Signalling& signalling, double set_up_seconds);
 
 }  // namespace turnpike::load

@@ -43,4 +43,12 @@ Json latencies_json(const LatencySnapshots& latencies) {
   return {{"to_peer", latency_json(latencies[kToPeer])}, {"to_client", latency_json(latencies[kToClient])}};
 }
 
+Json codes_json(const std::map<int, std::uint64_t>& failures) {
+  Json json = Json::object();
+  for (const auto& [code, count] : failures) {
+    json[code == 0 ? "no answer" : std::to_string(code)] = count;
+  }
+  return json;
+}
+
 }  // namespace turnpike::load

@@ -2,6 +2,7 @@
 // What both back ends print in the end, and how.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "bench/load/latency.hpp"
@@ -14,5 +15,8 @@ using Json = nlohmann::ordered_json;
 void print_result(bool as_json, const Json& result);
 // Microseconds of both directions.
 Json latencies_json(const LatencySnapshots& latencies);
+
+// Failures by error code; 0 is no answer.
+Json codes_json(const std::map<int, std::uint64_t>& failures);
 
 }  // namespace turnpike::load

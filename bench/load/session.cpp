@@ -2,6 +2,8 @@
 // Who has which address and port.
 #include "bench/load/session.hpp"
 
+#include <algorithm>
+
 #include "common/wire/endian.hpp"
 
 namespace turnpike::load {
@@ -26,15 +28,22 @@ wire::Endpoint endpoint_of(const wire::IpAddress& first, std::uint16_t first_por
 }  // namespace
 
 std::vector<Session> make_sessions(const Options& options) {
-  std::vector<Session> sessions(options.sessions);
-  for (std::uint32_t i = 0; i < options.sessions; ++i) {
-    sessions[i].client = endpoint_of(options.client_ip, options.first_port, i);
+  const std::uint32_t each = options.sockets.peers_per_client;
+  std::vector<Session> sessions(std::size_t{options.sessions} * each);
+  for (std::uint32_t i = 0; i < sessions.size(); ++i) {
+    sessions[i].client = endpoint_of(options.client_ip, options.first_port, i / each);
     sessions[i].peer = endpoint_of(options.peer_ip, options.first_port, i);
     if (!options.swap) continue;
     sessions[i].relay = {plus(options.peer_ip, 0x10000 + i / kRelayPorts), 0,
                          static_cast<std::uint16_t>(kFirstRelayPort + i % kRelayPorts)};
   }
   return sessions;
+}
+
+wire::Endpoint client_endpoint(const Options& options, std::uint32_t client, std::uint32_t generation) {
+  const std::uint32_t generations = std::max(kPortsPerAddress / options.sessions, 1U);
+  return endpoint_of(options.client_ip, options.first_port,
+                     client + generation % generations * options.sessions);
 }
 
 std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept {
@@ -46,6 +55,14 @@ std::uint32_t session_of_client(const Options& options, const wire::Endpoint& cl
   const bool ours = offset < options.sessions && session < options.sessions;
   return ours && endpoint_of(options.client_ip, options.first_port, session) == client ? session
                                                                                        : options.sessions;
+}
+
+bool is_session_address(const Options& options, const wire::IpAddress& first,
+                        const wire::IpAddress& address) noexcept {
+  const std::size_t low = first.size() - 4;
+  const std::uint32_t offset =
+      wire::load_be32(address.bytes.data() + low) - wire::load_be32(first.bytes.data() + low);
+  return offset <= (options.sessions - 1) / kPortsPerAddress && plus(first, offset) == address;
 }
 
 }  // namespace turnpike::load

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One allocation and its peer.
+// A client, its allocation and one of its peers.
 #pragma once
 
 #include <vector>
@@ -15,10 +15,16 @@ struct Session {
   wire::Endpoint relay;  // without family: there is no allocation
 };
 
-// Every session has its own client and peer endpoint; relay endpoints come from the relay, for swap they are
-// invented.
+// Every session has its own peer endpoint, and every client so many sessions in a row as it has peers; relay
+// endpoints come from the relay, for swap they are invented.
 std::vector<Session> make_sessions(const Options& options);
+// Of the client's generation: later ones have other ports, as far as one address has some.
+wire::Endpoint client_endpoint(const Options& options, std::uint32_t client, std::uint32_t generation);
 // Which session's client this is; at least options.sessions when it is nobody's.
 std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept;
+
+// Whether a client or peer lives there, whose first address this is.
+bool is_session_address(const Options& options, const wire::IpAddress& first,
+                        const wire::IpAddress& address) noexcept;
 
 }  // namespace turnpike::load

@@ -29,10 +29,22 @@ Bytes bytes_in(const std::string& text) {
 
 }  // namespace
 
+Signalling::Signalling(RequestPath& path, const Options& options, std::vector<Session>& sessions,
+                       const Manner& manner)
+    : path_(path),
+      options_(options),
+      sessions_(sessions),
+      manner_(manner),
+      peers_each_(options.sockets.peers_per_client),
+      schedule_(options.sessions, std::chrono::seconds(options.refresh_s)),
+      nonces_(options.sessions),
+      ready_(options.sessions) {}
+
 Method Signalling::method_of(Step step) const {
   switch (step) {
     case Step::kReach:
       return options_.indications ? Method::kCreatePermission : Method::kChannelBind;
+    case Step::kRefresh:
     case Step::kDelete:
       return Method::kRefresh;
     default:
@@ -44,29 +56,50 @@ Status Signalling::run(Step first, const std::atomic<bool>& stop) {
   std::uint32_t next = 0;
   talks_.clear();
   done_.clear();
-  while (failure_.empty() && (next < sessions_.size() || !talks_.empty())) {
+  while (failure_.empty() && (next < options_.sessions || !talks_.empty())) {
     if (stop.load(std::memory_order_relaxed)) return Error{"interrupted"};
-    while (talks_.size() < manner_.at_once && next < sessions_.size()) {
-      const std::uint32_t session = next++;
-      const bool allocated = sessions_[session].relay.address.family != wire::Family::kNone;
-      if (first != Step::kDelete || allocated) start(session, first);
+    while (talks_.size() < manner_.at_once && next < options_.sessions) {
+      const std::uint32_t client = next++;
+      const bool allocated = sessions_[client * peers_each_].relay.address.family != wire::Family::kNone;
+      if (first != Step::kDelete || allocated) start(client, first);
     }
-    path_.receive([this](std::uint32_t session, Bytes message) { on_message(session, message); });
+    path_.receive([this](std::uint32_t client, Bytes message) { on_message(client, message); });
     repeat_overdue();
     sweep();
   }
   return failure_.empty() ? Status(Unit{}) : Error{std::exchange(failure_, {})};
 }
 
-void Signalling::start(std::uint32_t session, Step first) {
-  Talk& talk = talks_[session];
-  talk.session = session;
-  talk.step = first;
+void Signalling::keep_alive() {
+  const auto now = Clock::now();
+  while (talks_.size() < manner_.at_once) {
+    const auto client = schedule_.due(now);
+    if (!client) break;
+    if (busy(*client)) {
+      schedule_.renew(*client, now);  // it has not got its last answer; that is an interval old
+    } else {
+      start(*client, Step::kRefresh);
+    }
+  }
+  repeat_overdue();
+  sweep();
+}
+
+void Signalling::start(std::uint32_t client, Step first) {
+  Talk& talk = talks_[client];
+  talk.client = client;
+  talk.renewal = first == Step::kRefresh;
+  request_next(talk, first);
+}
+
+void Signalling::request_next(Talk& talk, Step step) {
+  talk.step = step;
+  talk.challenges = 0;
   request(talk);
 }
 
 void Signalling::add_attributes(stun::MessageWriter& writer, const Talk& talk) const {
-  const Session& session = sessions_[talk.session];
+  const Session& session = sessions_[talk.client * peers_each_ + talk.peer];
   switch (talk.step) {
     case Step::kChallenge:
     case Step::kAllocate:
@@ -74,14 +107,16 @@ void Signalling::add_attributes(stun::MessageWriter& writer, const Talk& talk) c
       if (session.peer.address.family != wire::Family::kIpv4) {
         writer.add_address_family(Attribute::kRequestedAddressFamily, session.peer.address.family);
       }
+      if (options_.even_port) writer.add_even_port(false);
       break;
     case Step::kReach:
-      if (!options_.indications) writer.add_channel_number(kChannel);
+      if (!options_.indications) writer.add_channel_number(channel_of(talk.peer));
       writer.add_xor_address(Attribute::kXorPeerAddress, session.peer);
       break;
     case Step::kDelete:
       writer.add_u32(Attribute::kLifetime, 0);
       break;
+    case Step::kRefresh:
     case Step::kDone:
       break;
   }
@@ -91,13 +126,17 @@ void Signalling::add_attributes(stun::MessageWriter& writer, const Talk& talk) c
 void Signalling::request(Talk& talk) {
   std::array<std::uint8_t, kMaxRequest> buffer;
   stun::MessageWriter writer(buffer);
-  crypto_.random(talk.id);
+  // Nobody has to be kept from guessing them: they only have to differ.
+  if (++transactions_ == 1) crypto_.random(id_);
+  talk.id = id_;
+  for (std::size_t i = 0; i < sizeof transactions_; ++i)
+    talk.id[i] ^= static_cast<std::uint8_t>(transactions_ >> 8 * i);
   writer.begin(method_of(talk.step), MessageClass::kRequest, talk.id);
   add_attributes(writer, talk);
   if (talk.step != Step::kChallenge) {
     writer.add_text(Attribute::kUsername, options_.user);
     writer.add_text(Attribute::kRealm, realm_);
-    writer.add_text(Attribute::kNonce, nonces_[talk.session]);
+    writer.add_text(Attribute::kNonce, nonces_[talk.client]);
     stun::add_integrity(writer, stun::IntegrityKind::kSha1, crypto_, key_);
   }
   const Bytes message = writer.finish();
@@ -112,11 +151,11 @@ void Signalling::transmit(Talk& talk) {
   ++talk.tries;
   talk.deadline = Clock::now() + talk.timeout;
   talk.timeout *= 2;
-  if (auto sent = path_.send(talk.session, talk.message); !sent) fail(talk, 0, sent.error());
+  if (auto sent = path_.send(talk.client, talk.message); !sent) fail(talk, 0, sent.error());
 }
 
-void Signalling::on_message(std::uint32_t session, Bytes message) {
-  const auto found = talks_.find(session);
+void Signalling::on_message(std::uint32_t client, Bytes message) {
+  const auto found = talks_.find(client);
   if (found == talks_.end() || found->second.step == Step::kDone) return;
   Talk& talk = found->second;
   const auto response = stun::MessageView::parse(message);
@@ -135,7 +174,7 @@ void Signalling::on_error(Talk& talk, const stun::MessageView& response) {
   if ((!asked && code != 438) || ++talk.challenges > kChallenges) {
     return fail(talk, code, "refused with " + std::to_string(code));
   }
-  nonces_[talk.session] = text_of(response, Attribute::kNonce);
+  nonces_[talk.client] = text_of(response, Attribute::kNonce);
   if (realm_.empty()) {
     realm_ = text_of(response, Attribute::kRealm);
     key_ = crypto_.md5(bytes_in(options_.user + ":" + realm_ + ":" + options_.password));
@@ -151,29 +190,66 @@ void Signalling::on_success(Talk& talk, const stun::MessageView& response) {
     return;
   }
   if (talk.step == Step::kAllocate) return on_allocated(talk, response);
-  if (talk.step == Step::kDelete) sessions_[talk.session].relay = {};
-  finish(talk);
+  if (talk.step == Step::kDelete) return on_deleted(talk);
+  if (talk.step == Step::kReach) return reach(talk, talk.peer + 1);
+  follow_lifetime(response);
+  if (manner_.allocate_only) return complete(talk);
+  reach(talk, 0);
 }
 
 void Signalling::on_allocated(Talk& talk, const stun::MessageView& response) {
   const auto value = response.find(Attribute::kXorRelayedAddress);
   wire::Endpoint relay;
   if (!value || !stun::read_xor_address(*value, response.transaction_id(), relay) ||
-      relay.address.family != sessions_[talk.session].peer.address.family) {
+      relay.address.family != sessions_[talk.client * peers_each_].peer.address.family) {
     return fail(talk, 0, "no relayed address of the peer's family");
   }
-  sessions_[talk.session].relay = relay;
-  if (manner_.allocate_only) return finish(talk);
-  talk.step = Step::kReach;
-  talk.challenges = 0;
-  request(talk);
+  for (std::uint32_t i = 0; i < peers_each_; ++i) sessions_[talk.client * peers_each_ + i].relay = relay;
+  follow_lifetime(response);
+  if (manner_.allocate_only) return complete(talk);
+  reach(talk, 0);
+}
+
+void Signalling::on_deleted(Talk& talk) {
+  for (std::uint32_t i = 0; i < peers_each_; ++i) sessions_[talk.client * peers_each_ + i].relay = {};
+  ready_[talk.client] = false;
+  schedule_.end(talk.client);
+  finish(talk);
+}
+
+// What the server grants for less than twice the interval is refreshed at half of its time.
+void Signalling::follow_lifetime(const stun::MessageView& response) {
+  const auto value = response.find(Attribute::kLifetime);
+  const auto lifetime = value ? stun::decode_lifetime(*value) : std::nullopt;
+  if (lifetime && *lifetime != 0) schedule_.shorten(std::chrono::milliseconds(500) * *lifetime);
+}
+
+// A channel or a permission for this peer of the client, and the next ones.
+void Signalling::reach(Talk& talk, std::uint32_t peer) {
+  talk.peer = peer;
+  while (talk.peer < peers_each_ && permitted_before(talk)) ++talk.peer;
+  if (talk.peer == peers_each_) return complete(talk);
+  request_next(talk, Step::kReach);
+}
+
+// A permission is for all ports of an address.
+bool Signalling::permitted_before(const Talk& talk) const {
+  const Session* const session = &sessions_[talk.client * peers_each_ + talk.peer];
+  return options_.indications && talk.peer != 0 && session->peer.address == (session - 1)->peer.address;
+}
+
+void Signalling::complete(Talk& talk) {
+  ready_[talk.client] = true;
+  if (talk.renewal) ++refreshes_;
+  schedule_.renew(talk.client, Clock::now());
+  finish(talk);
 }
 
 void Signalling::repeat_overdue() {
   const auto now = Clock::now();
   if (now < next_look_) return;
   next_look_ = now + kLookEvery;
-  for (auto& [session, talk] : talks_) {
+  for (auto& [client, talk] : talks_) {
     if (talk.step == Step::kDone || now < talk.deadline) continue;
     if (talk.tries == kTries) {
       fail(talk, 0, "no answer");
@@ -186,22 +262,25 @@ void Signalling::repeat_overdue() {
 
 void Signalling::finish(Talk& talk) {
   talk.step = Step::kDone;
-  done_.push_back(talk.session);
-  path_.rest(talk.session);
+  done_.push_back(talk.client);
+  path_.rest(talk.client);
 }
 
 // Talks are taken out when nobody holds a reference to one.
 void Signalling::sweep() {
-  for (const std::uint32_t session : done_) talks_.erase(session);
+  for (const std::uint32_t client : done_) talks_.erase(client);
   done_.clear();
 }
 
 void Signalling::fail(Talk& talk, int code, const std::string& what) {
-  if (manner_.go_on) {
+  if (talk.renewal) {
+    ++refresh_failures_[code];
+    schedule_.renew(talk.client, Clock::now());
+  } else if (manner_.go_on) {
     ++refusals_[code];
   } else if (failure_.empty()) {
     failure_ = std::string(stun::name(method_of(talk.step))) + " of " +
-               to_string(sessions_[talk.session].client) + ": " + what;
+               to_string(sessions_[talk.client * peers_each_].client) + ": " + what;
   }
   finish(talk);
 }

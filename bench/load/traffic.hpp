@@ -5,8 +5,11 @@
 #include <atomic>
 #include <functional>
 
+#include "bench/load/beside.hpp"
 #include "bench/load/media.hpp"
-#include "bench/load/memif.hpp"
+#include "bench/load/port.hpp"
+#include "bench/load/run_clock.hpp"
+#include "bench/load/shared_counts.hpp"
 
 namespace turnpike::load {
 
@@ -16,23 +19,26 @@ inline std::uint64_t total(const PerDirection& counts) { return counts[kToPeer] 
 
 // Counts at one moment.
 struct Sample {
-  std::uint64_t cycles = 0;  // since the start
+  std::uint64_t cycles = 0;  // of running, since the start
   std::uint64_t idle = 0;    // cycles of passes in which nothing moved
   PerDirection sent{};
   PerDirection received{};
+  PerDirection given_up{};  // not under way any more
 };
 
 class Traffic {
 public:
   using EachSecond = std::function<void(const Sample& before, const Sample& now)>;
 
-  Traffic(MemifPort& port, const Options& options, Outbox& outbox, Inspector& inspector);
+  static Result<std::unique_ptr<Traffic>> make(Port& port, const Options& options, Outbox& outbox,
+                                               Inspector& inspector, Beside& beside);
   ~Traffic();
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  // Until the time is over, `stop` or the other side's end. False after the latter.
-  bool run(const std::atomic<bool>& stop, const EachSecond& each_second);
+  // At so many packets per second, 0 being as many as go through, until the time is over, `stop` or the other
+  // side's end. False after the latter. May be run again: counts go on, time begins anew.
+  bool run(std::uint64_t rate, const std::atomic<bool>& stop, const EachSecond& each_second);
   // The part after the warm-up.
   const Sample& begin() const { return begin_; }
   const Sample& end() const { return end_; }
@@ -42,30 +48,45 @@ public:
   const LatencySnapshots& latencies() const { return latencies_; }
 
 private:
+  static constexpr std::size_t kMaxBurst = 64;
+
+  Traffic(Port& port, const Options& options, Outbox& outbox, Inspector& inspector, Beside& beside);
   bool phase(std::uint64_t until, const std::atomic<bool>& stop, const EachSecond& each_second);
   void drain();
-  std::uint16_t receive() noexcept;
+  std::uint16_t receive();
+  void judge(std::span<rte_mbuf*> frames);
   std::uint16_t transmit() noexcept;
+  std::uint64_t due() noexcept;
   void make_burst(std::uint16_t size) noexcept;
-  std::uint16_t room(Direction direction) const noexcept;
+  std::uint16_t make_frames(Direction direction, std::uint16_t size) noexcept;
+  void choose(Direction direction, std::uint16_t count) noexcept;
+  std::uint64_t room(Direction direction) const noexcept;
   void give_up_lost() noexcept;
   std::uint32_t random_session() noexcept;
-  std::uint64_t now_ns() const noexcept;
 
-  MemifPort& port_;
+  // One direction's packets.
+  struct Lane {
+    rte_mempool* frames = nullptr;
+    std::array<std::uint32_t, kMaxBurst> next{};  // sessions of the next ones, on their way into the cache
+    std::array<rte_mbuf*, kMaxBurst> made{};
+  };
+
+  Port& port_;
   const Options& options_;
   Outbox& outbox_;
   Inspector& inspector_;
-  std::uint64_t hz_;
-  double ns_per_cycle_;
-  std::uint64_t start_ = 0;
+  Beside& beside_;
+  std::uint64_t next_tick_ = 0;
+  SharedCounts shared_;
+  RunClock clock_;
+  std::uint64_t rate_ = 0;
   std::uint64_t last_arrival_ = 0;
   std::uint64_t bursts_ = 0;
-  std::uint64_t made_ = 0;
+  std::uint64_t made_ = 0;  // or given up, because it was too late
   std::uint64_t random_ = 0x9E3779B97F4A7C15ULL;
-  PerDirection presumed_lost_{};  // no longer under way
-  std::array<rte_mbuf*, 64> burst_{};
-  std::array<Direction, 64> burst_direction_{};
+  std::array<Lane, kDirections> lanes_;
+  std::array<rte_mbuf*, kMaxBurst> burst_{};
+  std::array<Direction, kMaxBurst> burst_direction_{};
   std::uint16_t burst_at_ = 0;  // first one that has not left
   std::uint16_t burst_end_ = 0;
   Sample now_;

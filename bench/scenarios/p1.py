@@ -1,159 +1,101 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures one worker over memif against dpdk-testpmd's 5tswap, in turns, with the same generator."""
+"""Measures one worker over memif against dpdk-testpmd's 5tswap, both alive, in alternating slices of a fraction of a second."""
 
 import argparse
 import contextlib
-import json
-import os
 import pathlib
-import re
 import signal
-import statistics
-import subprocess
+import sys
 import tempfile
-import time
 
+from forwarders import GENERATOR_CPU, WORKER_CPU, Load, Setting, pair
+from programs import hugepages, priority
+from slices import alternate, compare
 from surroundings import ROOT, build, check_cpus, describe, fail, write_report
 
-GENERATOR_CPU, WORKER_CPU = 0, 1
-LCORES = f"0@{GENERATOR_CPU},1@{WORKER_CPU}"
-RELAY_MAC, LOAD_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
-HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
-HUGEPAGES_WANTED = 512
+HUGEPAGES_WANTED, HUGEPAGES_PER_MILLION = 768, 1024
+HEAD = f"{'framing':>12}{'bytes':>7}{'family':>8}{'sessions':>10}{'relay':>9}{'testpmd':>9}{'ratio':>8}{'quartiles':>14}{'disturbed':>11}{'lost':>6}"
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
 
 
 def parse():
     parser = argparse.ArgumentParser(
         prog="scripts/bench p1", description=__doc__,
-        epilog="The worker (testpmd's forwarding core) has CPU 1, everything else CPU 0. Needs root, two CPUs, and "
-               "nothing else running. docs/performance.md says how to read the result.")
+        epilog="The worker (testpmd's forwarding core) has CPU 1, everything else CPU 0. Needs root and two CPUs. "
+               "docs/performance.md says how to read the result.")
     parser.add_argument("--no-build", action="store_true", help="build nothing")
     parser.add_argument("--preset", default="release", help="use build/PRESET/bin (default release)")
-    parser.add_argument("--runs", type=int, default=5, help="turns of both (default 5)")
-    parser.add_argument("--seconds", type=int, default=5, help="of each measurement, after 1 s of warm-up (default 5)")
-    parser.add_argument("--sessions", type=int, default=1000)
-    parser.add_argument("--payload", type=int, default=120, help="bytes (default 120)")
+    parser.add_argument("--slices", type=int, default=40, help="of each of the two (default 40)")
+    parser.add_argument("--seconds", type=float, default=0.25, help="of a slice (default 0.25)")
+    parser.add_argument("--sessions", type=numbers, default=[1000], help="one or more numbers, as 1000,100000,1000000 (default 1000)")
+    parser.add_argument("--payload", type=numbers, default=[120], help="bytes, one or more, as 64,120,512,1200 (default 120)")
+    parser.add_argument("--family", type=numbers, default=[4], help="4, 6 or 4,6 (default 4)")
     parser.add_argument("--indications", action="store_true", help="Send and Data instead of channels")
+    parser.add_argument("--both-framings", action="store_true", help="channels, then indications")
     parser.add_argument("--no-huge", action="store_true", help="ordinary memory in all programs")
-    parser.add_argument("--output", type=pathlib.Path, help="JSON (default build/bench/memif-COMMIT.json)")
-    return parser.parse_args()
+    parser.add_argument("--nice", type=int, default=-15, help="of all programs; others on the machine wait meanwhile (default -15)")
+    parser.add_argument("--json", type=pathlib.Path, help="where the report goes (default build/bench/p1-COMMIT.json)")
+    options = parser.parse_args()
+    if set(options.family) - {4, 6}:
+        fail(f"--family is 4, 6 or 4,6, not {options.family}")
+    return options
 
 
-@contextlib.contextmanager
-def hugepages(wanted):
-    """Whether hugepages are there for the time of the bench; what was taken is given back."""
-    before = int(HUGEPAGES.read_text())
-    taken = wanted and before < HUGEPAGES_WANTED
-    if taken:
-        HUGEPAGES.write_text(str(HUGEPAGES_WANTED))
-    try:
-        yield wanted and int(HUGEPAGES.read_text()) >= HUGEPAGES_WANTED
-    finally:
-        if taken:
-            HUGEPAGES.write_text(str(before))
+def loads(options):
+    framings = [False, True] if options.both_framings else [options.indications]
+    return [Load(sessions, payload, family, framing) for framing in framings for family in options.family
+            for payload in options.payload for sessions in options.sessions]
 
 
-@contextlib.contextmanager
-def program(command, log, ready, end=lambda process: process.send_signal(signal.SIGTERM)):
-    """A program that runs for the time of the block, once ready() is true."""
-    # In a network namespace of its own: no address or route of this machine is seen or touched.
-    with open(log, "wb") as output, subprocess.Popen(["unshare", "--net", *map(str, command)], stdin=subprocess.PIPE,
-                                                     stdout=output, stderr=output) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not ready():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    fail(f"{command[0]} does not start:\n{log.read_text()}")
-                time.sleep(0.05)
-            yield process
-        finally:
-            try:
-                if process.poll() is None:
-                    end(process)
-                process.wait(timeout=40)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def measure(options, huge, load):
+    """The row of one load."""
+    with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as directory, contextlib.ExitStack() as stack:
+        setting = Setting(options.preset, huge, pathlib.Path(directory))
+        # The one that is not measured stands still, also while the other one's sessions are set up.
+        pairs = [stack.enter_context(pair(name, setting, load)) for name in ("testpmd", "relay")]
+        slices, disturbed = alternate(pairs, options.slices, options.seconds)
+        reports = {one.name: one.finish() for one in pairs}
+    if not slices["relay"]:
+        fail("no slice was undisturbed: something else uses both CPUs; stop it and try again")
+    ours = reports["relay"]
+    sent = sum(ours["sent"].values())
+    return {"scenario": "p1", "mode": "indications" if load.indications else "channels", "baseline": "testpmd-5tswap",
+            "flows": load.sessions, "payload": load.payload, "family": load.family,
+            **compare(slices["relay"], slices["testpmd"]), "loss": ours["lost"] / max(sent, 1), "lost": ours["lost"],
+            "baseline_lost": reports["testpmd"]["lost"], "slices": len(slices["relay"]), "disturbed": disturbed,
+            "generator_idle": ours["generator_idle"], "baseline_generator_idle": reports["testpmd"]["generator_idle"],
+            "set_ups_per_second": ours["set_ups_per_second"]}
 
 
-def pin_control(run):
-    """Everything but the worker belongs on the generator's CPU; EAL has placed the dataplane's threads itself."""
-    children = pathlib.Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    control = [pid for pid in children if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("turnpike-con")]
-    for thread in pathlib.Path(f"/proc/{control[0]}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {GENERATOR_CPU})
-
-
-def load(binaries, options, huge, socket, mode):
-    command = [binaries / "turnpike-load", "--memif", f"{socket},role=client", "--mode", mode, "--json",
-               "--lcores", f"0@{GENERATOR_CPU}", "--warmup", 1, "--seconds", options.seconds,
-               "--sessions", options.sessions, "--payload", options.payload, "--relay-mac", RELAY_MAC,
-               "--mac", LOAD_MAC, *([] if huge else ["--no-huge"]), *(["--indications"] if options.indications else [])]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False,
-                          timeout=options.seconds + 120)
-    if done.returncode != 0:
-        fail(f"turnpike-load gave {done.returncode}:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
-
-
-def run_relay(binaries, options, huge, directory):
-    socket = directory / "relay.sock"
-    command = [ROOT / "scripts/run", "--no-build", "--preset", options.preset, "--runtime-dir", directory / "run",
-               "--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--lcores", LCORES, "--poll", "always",
-               "--listening-ip", "10.0.1.1", "--relay-ip", "10.0.2.1", "--user", "alice:secret",
-               "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8",
-               "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", *([] if huge else ["--no-huge"])]
-    log = directory / "relay.log"
-    with program(command, log, lambda: re.search(r"^ready:", log.read_text(), re.MULTILINE)) as run:
-        pin_control(run)
-        return load(binaries, options, huge, socket, "turn")
-
-
-def run_testpmd(binaries, options, huge, directory):
-    socket = directory / "testpmd.sock"
-    socket.unlink(missing_ok=True)
-    command = ["dpdk-testpmd", "--lcores", LCORES, "--no-pci", "--no-telemetry", "--file-prefix", "bench-testpmd",
-               "-m", 256, *(["--in-memory"] if huge else ["--no-huge", "--no-shconf"]),
-               "--vdev", f"net_memif0,role=server,socket={socket},socket-abstract=no", "--", "--forward-mode=5tswap",
-               "--auto-start", "--nb-cores=1", "--burst=32", "--port-topology=loop", "--total-num-mbufs=16384"]
-    # It goes on when its standard input ends or says something.
-    with program(command, directory / "testpmd.log", socket.exists,
-                 end=lambda process: process.communicate(b"\n", timeout=20)):
-        return load(binaries, options, huge, socket, "swap")
-
-
-def measure(binaries, options, huge):
-    """The turns: each a pair of results."""
-    turns = []
-    print(f"{'turn':>8}{'relay':>10}{'testpmd':>10}{'ratio':>8}   Mpps in and as many out; generator idle")
-    with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as directory:
-        for turn in range(options.runs):
-            relay = run_relay(binaries, options, huge, pathlib.Path(directory))
-            testpmd = run_testpmd(binaries, options, huge, pathlib.Path(directory))
-            turns.append({"relay": relay, "testpmd": testpmd})
-            print(f"{turn + 1:>8}{relay['mpps_in']:>10.3f}{testpmd['mpps_in']:>10.3f}"
-                  f"{relay['mpps_in'] / testpmd['mpps_in']:>8.3f}   "
-                  f"{relay['generator_idle']:.0%} / {testpmd['generator_idle']:.0%}", flush=True)
-    return turns
+def show(row):
+    low, high = row["ratio_quartiles"]
+    print(f"{row['mode']:>12}{row['payload']:>7}{row['family']:>8}{row['flows']:>10}{row['mpps']:>9.3f}{row['baseline_mpps']:>9.3f}"
+          f"{row['ratio']:>8.3f}{f'{low:.3f}-{high:.3f}':>14}{row['disturbed']:>11}{row['lost']:>6}   generator idle "
+          f"{row['generator_idle']:.0%} / {row['baseline_generator_idle']:.0%}", flush=True)
 
 
 def main():
     options = parse()
+    # So that everything that runs is continued and ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     check_cpus(GENERATOR_CPU, WORKER_CPU)
     if not options.no_build:
         build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
-    binaries = ROOT / "build" / options.preset / "bin"
-    report = describe("p1")
-    with hugepages(not options.no_huge) as huge:
+    report = {**describe("p1"), "results": []}
+    wanted = 0 if options.no_huge else HUGEPAGES_WANTED + HUGEPAGES_PER_MILLION * max(options.sessions) // 1_000_000
+    print(HEAD + "   (Mpps per CPU-second of the worker)")
+    with priority(options.nice), hugepages(wanted) as huge:
         report["memory"] = "hugepages" if huge else "ordinary memory"
-        turns = measure(binaries, options, huge)
-    medians = {name: statistics.median(turn[name]["mpps_in"] for turn in turns) for name in ("relay", "testpmd")}
-    lost = sum(turn["relay"]["lost"] for turn in turns)
-    report["result"] = {"relay_mpps": medians["relay"], "testpmd_mpps": medians["testpmd"],
-                        "ratio": medians["relay"] / medians["testpmd"], "relay_lost": lost}
-    report["turns"] = turns
-    print(f"{'median':>8}{medians['relay']:>10.3f}{medians['testpmd']:>10.3f}{report['result']['ratio']:>8.3f}   "
-          f"{report['memory']}; the relay lost {lost} packets in all")
-    write_report(report, options.output or ROOT / f"build/bench/memif-{report['commit']}.json")
+        try:
+            for load in loads(options):
+                report["results"].append(measure(options, huge, load))
+                show(report["results"][-1])
+        finally:
+            if report["results"]:
+                write_report(report, options.json or ROOT / f"build/bench/p1-{report['commit']}.json")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class Bench:
         clients = self.options.idle if part == "idle" else self.options.slow
         scenario = self.scenario(transport, clients)
         if part == "idle":
-            rate, extra = 0, ("--hold", "--allocate-only", "--leave")
+            rate, extra = 0, ("--mode", "alloc", "--allocate-only", "--leave")
         else:
             scenario.direction, rate, extra = "to-client", SLOW_RATE * clients, ("--deaf",)
         rows = []

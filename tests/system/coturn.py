@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""coturn's client programs in a lab: an echoing peer, a calling client."""
+"""coturn in a lab: its server, an echoing peer, a calling client."""
 
 import contextlib
 import re
 import subprocess
 import time
 
+from certificate import Certificate
 from netns import Lab
 
 PORT = 3480
+SERVER_PORT = 3478
 
 
 @contextlib.contextmanager
@@ -25,6 +27,26 @@ def echo_peer(lab, host):
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def turnserver(lab, directory, *options):
+    """coturn's server with user alice:secret; gives its PID."""
+    certificate = Certificate(directory)
+    command = ("turnserver", "-n", "--no-cli", "--listening-ip", Lab.LISTEN, "--relay-ip", Lab.RELAY, "--lt-cred-mech",
+               "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0-10.255.255.255",
+               *certificate.options(), "--log-file", "stdout", "--userdb", directory / "turndb",
+               "--pidfile", directory / "turnserver.pid", *options)
+    process = lab.start("relay", *command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 10
+        while f":{SERVER_PORT:04X} " not in lab.run("relay", "cat", "/proc/net/udp"):
+            assert time.monotonic() < deadline and process.poll() is None, "turnserver does not listen"
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def call(lab, *options, server=Lab.LISTEN, peer=Lab.PEER, messages=50, timeout=90):

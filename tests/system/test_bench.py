@@ -7,32 +7,10 @@ import subprocess
 
 import pytest
 
-from netns import ROOT, Lab
+from load import assert_whole, load, run_load
+from netns import ROOT
 
 SESSIONS, RATE, SECONDS = 8, 4000, 1
-
-
-def run_load(lab, relay, *options):
-    """turnpike-load as clients and peers; gives its report and what it said meanwhile."""
-    command = [relay.binaries / "turnpike-load", "--sockets", "--json", "--client-netns", f"{lab.prefix}-client",
-               "--peer-netns", f"{lab.prefix}-peer", "--server", f"{Lab.LISTEN}:3478", "--client-ip", Lab.CLIENT,
-               "--peer-ip", Lab.PEER, "--user", "alice", "--password", "secret", *options]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=90)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout), done.stderr
-
-
-def load(lab, relay, *options):
-    return run_load(lab, relay, *options)[0]
-
-
-def assert_whole(result):
-    print(result)
-    assert result["delivered"] + result["dropped_by_generator"] == result["sent"] and result["loss"] == 0
-    assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "untrusted", "refused"))
-    own = result["late"] + result["dropped_by_generator"]
-    offered = result["sent"] + result["late"]
-    assert result["limited_by"] == ("generator" if own * 1000 > offered else "none"), result["limited_by_reason"]
 
 
 def assert_latencies(result, *directions):
@@ -43,10 +21,10 @@ def assert_latencies(result, *directions):
 
 
 @pytest.mark.parametrize("framing", ((), ("--indications",)), ids=("channels", "indications"))
-@pytest.mark.parametrize("train", ((), ("--train", 16), ("--train", 16, "--no-gso", "--threads", 2)),
+@pytest.mark.parametrize("train", ((), ("--train", 16), ("--train", 16, "--no-gso", "--receiver-threads", 1)),
                          ids=("interleaved", "gso", "sendmmsg"))
 def test_media_is_relayed_whole(lab, relay, framing, train):
-    result = load(lab, relay, "--sessions", SESSIONS, "--rate", RATE, "--warmup", 1, "--seconds", SECONDS,
+    result = load(lab, "--sessions", SESSIONS, "--rate", RATE, "--warmup", 1, "--seconds", SECONDS,
                   "--direction", "both", *framing, *train)
     assert_whole(result)
     assert_latencies(result, "to_peer", "to_client")
@@ -58,7 +36,7 @@ def test_media_is_relayed_whole(lab, relay, framing, train):
                          ids=("imix", "g711", "video"))
 def test_profiles_have_their_rate_and_sizes(lab, relay, profile, pps, mean_size):
     rate = ("--rate", pps) if profile == "imix" else ()
-    result = load(lab, relay, "--sessions", SESSIONS, "--profile", profile, "--seconds", 2, *rate)
+    result = load(lab, "--sessions", SESSIONS, "--profile", profile, "--seconds", 2, *rate)
     assert_whole(result)
     assert_latencies(result, "to_peer")
     assert result["sent"] + result["late"] == pytest.approx(pps * 2, rel=0.02)
@@ -66,7 +44,7 @@ def test_profiles_have_their_rate_and_sizes(lab, relay, profile, pps, mean_size)
 
 
 def test_every_second_is_told(lab, relay):
-    result, said = run_load(lab, relay, "--sessions", SESSIONS, "--rate", RATE, "--seconds", 2, "--sweep", 0)
+    result, said = run_load(lab, "--sessions", SESSIONS, "--rate", RATE, "--seconds", 2, "--sweep", 0)
     lines = re.findall(r"^ *(\d) s +(\d+) pps +([\d.]+) Mbit/s  lost (\d+)  p99 ([\d.]+) us$", said, re.MULTILINE)
     assert [int(second) for second, *_ in lines] == [1, 2], said
     for _, pps, mbps, lost, p99 in lines:
@@ -75,13 +53,13 @@ def test_every_second_is_told(lab, relay):
 
 
 def test_generator_says_that_it_was_the_limit(lab, relay):
-    result = load(lab, relay, "--sessions", SESSIONS, "--rate", 20_000_000, "--seconds", 1)
+    result = load(lab, "--sessions", SESSIONS, "--rate", 20_000_000, "--seconds", 1)
     assert result["limited_by"] == "generator" and re.search(r"\d+ late", result["limited_by_reason"])
 
 
 @pytest.mark.parametrize("options", ((), ("--allocate-only", "--open-sockets", 10)), ids=("channels", "allocations"))
 def test_hold(lab, relay, options):
-    result = load(lab, relay, "--hold", "--sessions", 200, "--seconds", 1, *options)
+    result = load(lab, "--mode", "alloc", "--sessions", 200, "--seconds", 1, *options)
     assert result["allocated"] == result["torn_down"] == 200 and not result["failures"]
     assert not relay.sessions()
 

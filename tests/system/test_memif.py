@@ -36,7 +36,7 @@ class MemifRelay(Relay):
     def load(self, *options, family="v4", client=None, rate=10000, seconds=3):
         """turnpike-load, started in the client namespace."""
         server, usual_client, peer = FAMILIES[family]
-        command = [self.binaries / "turnpike-load", "--memif", f"{self.socket},role=client", "--json", "--no-huge",
+        command = [self.binaries / "turnpike-load", "--port", f"memif:{self.socket},role=client", "--json", "--no-huge",
                    "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
                    "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
                    "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]
@@ -117,6 +117,14 @@ def test_memif_session_counters_live(relay):
     assert_perfect(result)
 
 
+def test_memif_refreshes_while_media_runs(relay):
+    """Whatever responses arrive between the media, they are no media and lose none."""
+    for verify in (1, 16):
+        result = result_of(relay.load("--refresh", 1, "--verify", verify, seconds=4))
+        assert result["refreshes"] >= 2 * SESSIONS and not result["refresh_failures"]
+        assert result["received"] == result["sent"] and result["lost"] == result["foreign"] == result["corrupt"] == 0
+
+
 def test_memif_load_killed_in_the_middle(relay):
     """kill -9 of the other side in the middle of traffic: the relay lives and serves the next one."""
     buffers = relay.counters()["mbufs_in_use"]
@@ -137,3 +145,13 @@ def test_memif_load_killed_in_the_middle(relay):
     assert_perfect(result_of(relay.load()))
     assert {session["client"] for session in relay.sessions()} == left
     relay.wait_buffers(buffers)
+
+
+def test_memif_ndr_finds_a_rate_without_loss(relay):
+    """On a machine that stalls no rate may be held: then it says so."""
+    result = result_of(relay.load("--mode", "ndr", "--min-rate", 500, "--max-rate", 4000, "--trials", 3, rate=0, seconds=1))
+    assert result["mode"] == "ndr" and result["steps"][0]["pps"] == 4000
+    for step in result["steps"]:
+        assert len(step["loss_percent"]) == 3 and step["passed"] == (step["good_trials"] >= 2)
+    assert result["ndr_pps"] == max((step["pps"] for step in result["steps"] if step["passed"]), default=0)
+    assert not relay.sessions()

@@ -12,6 +12,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bench/load/sockets/dtls_connection.hpp"
+#include "bench/load/sockets/stream_connection.hpp"
+
 namespace turnpike::load {
 namespace {
 
@@ -26,49 +29,66 @@ ClientSockets::ClientSockets(const Options& options, const std::vector<Session>&
       sessions_(sessions),
       keep_(keep),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      sockets_(sessions.size()),
-      streams_(sessions.size()) {
+      sockets_(options.sessions),
+      connections_(options.sessions) {
   if (options.sockets.transport == ClientTransport::kTls) tls_ = make_tls_context();
+  if (options.sockets.transport == ClientTransport::kDtls) tls_ = make_dtls_context();
 }
 
 ClientSockets::~ClientSockets() { ::close(epoll_); }
 
-Status ClientSockets::open_socket(std::uint32_t session) {
-  if (options_.sockets.transport != ClientTransport::kUdp) {
-    auto opened = StreamConnection::open(sessions_[session].client, options_.server, tls_.get(),
-                                         options_.sockets.deaf ? kDeafBuffer : 0);
-    if (!opened) return Error{opened.error()};
-    streams_[session] = std::move(*opened);
-    return Unit{};
-  }
-  auto opened = UdpSocket::open(sessions_[session].client);
+Status ClientSockets::open_socket(std::uint32_t client) {
+  if (options_.sockets.transport != ClientTransport::kUdp) return open_connection(client);
+  auto opened = UdpSocket::open(endpoint(client));
   if (!opened) return Error{opened.error()};
   if (auto connected = opened->connect(options_.server); !connected) return Error{connected.error()};
-  sockets_[session] = std::move(*opened);
+  sockets_[client] = std::move(*opened);
   return Unit{};
 }
 
-Status ClientSockets::open(std::uint32_t session) {
-  if (auto opened = open_socket(session); !opened) return opened;
+Status ClientSockets::open_connection(std::uint32_t client) {
+  const wire::Endpoint& local = endpoint(client);
+  if (options_.sockets.transport == ClientTransport::kDtls) {
+    auto opened = DtlsConnection::open(local, options_.server, tls_.get(), options_.sockets.receive_buffer);
+    if (!opened) return Error{opened.error()};
+    connections_[client] = std::move(*opened);
+    return Unit{};
+  }
+  auto opened =
+      StreamConnection::open(local, options_.server, tls_.get(), options_.sockets.deaf ? kDeafBuffer : 0);
+  if (!opened) return Error{opened.error()};
+  connections_[client] = std::move(*opened);
+  return Unit{};
+}
+
+Status ClientSockets::open(std::uint32_t client) {
+  if (is_open(client)) return Unit{};
+  if (auto opened = open_socket(client); !opened) return opened;
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u32 = session;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd(session), &event) != 0) {
+  event.data.u32 = client;
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd(client), &event) != 0) {
     return Error{std::string("epoll: ") + std::strerror(errno)};
   }
   ++open_;
   return Unit{};
 }
 
-Status ClientSockets::send(std::uint32_t session, Bytes message) {
-  if (!is_open(session)) {
-    if (auto opened = open(session); !opened) return opened;
-  }
+void ClientSockets::close(std::uint32_t client) {
+  if (!is_open(client)) return;
+  connections_[client].reset();
+  sockets_[client].close();
+  --open_;
+}
+
+Status ClientSockets::send(std::uint32_t client, Bytes message) {
+  if (auto opened = open(client); !opened) return opened;
   // An earlier ICMP error is told here, or the buffer is full: the request is repeated in either case.
-  if (StreamConnection* connection = stream(session)) {
-    static_cast<void>(connection->send(message));
+  if (ClientConnection* connection = this->connection(client)) {
+    const std::size_t size = message.size();
+    static_cast<void>(connection->send(message, {&size, 1}));
   } else {
-    static_cast<void>(::send(fd(session), message.data(), message.size(), 0));
+    static_cast<void>(::send(fd(client), message.data(), message.size(), 0));
   }
   return Unit{};
 }
@@ -77,30 +97,28 @@ void ClientSockets::receive(const Take& take) {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kWaitMs);
   for (int i = 0; i < count; ++i) {
-    const std::uint32_t session = events[static_cast<std::size_t>(i)].data.u32;
-    StreamConnection* connection = stream(session);
+    const std::uint32_t client = events[static_cast<std::size_t>(i)].data.u32;
+    ClientConnection* connection = this->connection(client);
     if (connection == nullptr) {
-      receive_datagrams(session, take);
-    } else if (!connection->receive([&](Bytes message) { take(session, message); })) {
+      receive_datagrams(client, take);
+    } else if (!connection->receive([&](Bytes message) { take(client, message); })) {
       epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->fd(), nullptr);  // closed; requests find no answer
     }
   }
 }
 
-void ClientSockets::receive_datagrams(std::uint32_t session, const Take& take) {
+void ClientSockets::receive_datagrams(std::uint32_t client, const Take& take) {
   std::array<std::uint8_t, kMaxResponse> buffer;
   // Taking a message may close the socket.
-  while (sockets_[session].is_open()) {
-    const ssize_t size = recv(sockets_[session].fd(), buffer.data(), buffer.size(), 0);
+  while (sockets_[client].is_open()) {
+    const ssize_t size = recv(sockets_[client].fd(), buffer.data(), buffer.size(), 0);
     if (size < 0) break;
-    take(session, Bytes(buffer.data(), static_cast<std::size_t>(size)));
+    take(client, Bytes(buffer.data(), static_cast<std::size_t>(size)));
   }
 }
 
-void ClientSockets::rest(std::uint32_t session) {
-  if (open_ <= keep_ || !sockets_[session].is_open()) return;
-  sockets_[session].close();
-  --open_;
+void ClientSockets::rest(std::uint32_t client) {
+  if (open_ > keep_ && sockets_[client].is_open()) close(client);
 }
 
 void raise_descriptor_limit(std::size_t wanted) {

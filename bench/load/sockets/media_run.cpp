@@ -37,81 +37,151 @@ Status pin(const SocketOptions& options, std::size_t part) {
   return Error{"cpu " + std::to_string(cpu) + ": " + std::strerror(errno)};
 }
 
-Outcome MediaRun::run(const std::atomic<bool>& stop) {
+Result<std::unique_ptr<MediaRun>> MediaRun::make(const Ends& ends, Upkeep upkeep) {
+  std::unique_ptr<MediaRun> made(new MediaRun(ends, std::move(upkeep)));
+  const SocketOptions& options = ends.options.sockets;
+  for (std::uint32_t part = 0; part < options.sender_threads; ++part) {
+    std::vector<std::uint32_t> sessions;
+    for (std::uint32_t i = part; i < ends.sessions.size(); i += options.sender_threads) sessions.push_back(i);
+    made->senders_.push_back(std::make_unique<Sender>(ends, std::move(sessions)));
+  }
+  const std::uint32_t parts = std::max(options.receiver_threads, 1U);
+  std::vector<const LatencyHistograms*> latencies;
+  for (std::uint32_t part = 0; part < parts; ++part) {
+    auto receiver = Receiver::make(ends, part, parts);
+    if (!receiver) return Error{receiver.error()};
+    latencies.push_back(&(*receiver)->latencies());
+    made->receivers_.push_back(std::move(*receiver));
+  }
+  made->line_.emplace(std::move(latencies));
+  return made;
+}
+
+Outcome MediaRun::run(std::chrono::seconds warmup, std::chrono::seconds length,
+                      const std::atomic<bool>& stop) {
   static_cast<void>(prctl(PR_SET_TIMERSLACK, 1000));
-  std::thread receiving;
-  if (threaded()) receiving = std::thread([this] { receive_loop(); });
-  if (ends_.options.warmup != 0) {
-    traffic(std::chrono::seconds(ends_.options.warmup), stop);
+  std::vector<std::thread> receiving;
+  for (std::size_t i = 0; threaded() && i < receivers_.size(); ++i) {
+    receiving.emplace_back([this, i] { receive_loop(i); });
+  }
+  if (warmup.count() != 0) {
+    traffic(warmup, stop);
     drain();
   }
   Outcome outcome;
   outcome.begin = moment();
-  const LatencySnapshots warm_ones = snapshots_of(receiver_.latencies());
+  const LatencySnapshots warm_ones = latencies();
   std::fprintf(stderr, "measuring\n");
-  const Phase phase = traffic(std::chrono::seconds(ends_.options.seconds), stop);
+  const Phase phase = traffic(length, stop);
   std::fprintf(stderr, "measured\n");
   outcome.end = moment();
   drain();
   outcome.settled = moment();
-  outcome.latencies = snapshots_of(receiver_.latencies());
+  outcome.latencies = latencies();
   for (std::size_t i = 0; i < kDirections; ++i) outcome.latencies[i].subtract(warm_ones[i]);
   over_.store(true, std::memory_order_relaxed);
-  if (receiving.joinable()) receiving.join();
+  for (std::thread& thread : receiving) thread.join();
+  over_.store(false, std::memory_order_relaxed);
   outcome.seconds = std::chrono::duration<double>(phase.took).count();
   outcome.idle = phase.took.count() == 0 ? 0 : std::chrono::duration<double>(phase.idle) / phase.took;
   outcome.missed = phase.missed;
-  outcome.refusal = sender_.departures().refusal;
+  for (const auto& sender : senders_) {
+    if (sender->departures().refusal != 0) outcome.refusal = sender->departures().refusal;
+  }
   return outcome;
 }
 
+// The calling thread's senders and receivers, with helpers for the other senders.
 MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic<bool>& stop) {
-  const std::uint32_t train = ends_.options.sockets.train;
-  const std::uint32_t burst = (ends_.options.burst + train - 1) / train * train;
+  std::atomic<bool> over{false};
+  std::vector<std::uint64_t> missed(senders_.size());
+  std::vector<std::thread> helpers;
+  for (std::size_t i = 1; i < senders_.size(); ++i) {
+    helpers.emplace_back([this, i, &over, &missed] { help(i, over, missed[i]); });
+  }
+  Phase phase = main_loop(length, stop);
+  over.store(true, std::memory_order_relaxed);
+  for (std::thread& helper : helpers) helper.join();
+  for (const std::uint64_t more : missed) phase.missed += more;
+  return phase;
+}
+
+MediaRun::Phase MediaRun::main_loop(std::chrono::seconds length, const std::atomic<bool>& stop) {
+  Sender& sender = *senders_.front();
+  const bool endless = length.count() == 0;
   Phase phase;
   const auto start = Clock::now();
-  Pacer pacer(ends_.options.rate, burst, start);
-  told_ = now_told(start);
+  Pacer pacer = make_pacer(0, start);
+  const Moment first = counts();
+  told_ = {start, first.received, first.bytes};
+  each_second(start, start);
   auto now = start;
-  while (now - start < length && !stop.load(std::memory_order_relaxed)) {
+  while ((endless || now - start < length) && !stop.load(std::memory_order_relaxed)) {
     bool moved = false;
-    if (pacer.due(now)) {
-      sender_.send(burst);
+    if (sender.sends() && pacer.due(now)) {
+      sender.send(burst());
       moved = true;
     }
     if (!threaded()) moved = receive_some(now) || moved;
-    const auto gap = pacer.next() - Clock::now();
-    if (!moved && gap > kSpin) {
-      std::this_thread::sleep_for(
-          std::min<Clock::duration>(gap - kSpin / 2, microseconds(ends_.options.sockets.sweep_us)));
-    }
+    upkeep_();
+    const auto sweep = microseconds(ends_.options.sockets.sweep_us);
+    const auto gap = sender.sends() ? pacer.next() - Clock::now() : Clock::duration(sweep);
+    if (!moved && gap > kSpin) std::this_thread::sleep_for(std::min<Clock::duration>(gap - kSpin / 2, sweep));
     const auto before = std::exchange(now, Clock::now());
     if (!moved) phase.idle += now - before;
-    if ((now - start) / kLine != (told_.at - start) / kLine) tell_second(start, now);
+    if ((now - start) / kLine != (told_.at - start) / kLine) each_second(start, now);
   }
   phase.took = now - start;
   phase.missed = pacer.missed();
   return phase;
 }
 
-MediaRun::Told MediaRun::now_told(Clock::time_point now) const {
-  const ArrivalCounts& in = receiver_.arrivals();
-  return {now, in.good(), in.bytes};
+std::uint32_t MediaRun::burst() const {
+  const std::uint32_t train = ends_.options.sockets.train;
+  return (ends_.options.burst + train - 1) / train * train;
 }
 
-void MediaRun::tell_second(Clock::time_point start, Clock::time_point now) {
-  const Told before = std::exchange(told_, now_told(now));
-  line_.print({.at_s = std::chrono::duration<double>(now - start).count(),
-               .length_s = std::chrono::duration<double>(now - before.at).count(),
-               .packets = told_.packets - before.packets,
-               .bytes = told_.bytes - before.bytes,
-               .lost = receiver_.arrivals().missing()});
+// Each sender has its part of the rate, and begins at its part of the first burst's time.
+Pacer MediaRun::make_pacer(std::size_t sender, Clock::time_point start) const {
+  const std::uint64_t rate = ends_.options.rate;
+  const std::uint64_t count = senders_.size();
+  const std::uint64_t mine = std::max<std::uint64_t>(rate / count + (sender < rate % count ? 1 : 0), 1);
+  return {mine, burst(), start + std::chrono::nanoseconds(burst() * std::nano::den / mine * sender / count)};
+}
+
+void MediaRun::help(std::size_t sender, const std::atomic<bool>& over, std::uint64_t& missed) {
+  static_cast<void>(pin(ends_.options.sockets, sender));
+  Pacer pacer = make_pacer(sender, Clock::now());
+  while (!over.load(std::memory_order_relaxed)) {
+    if (pacer.due(Clock::now())) {
+      senders_[sender]->send(burst());
+      continue;
+    }
+    const auto gap = pacer.next() - Clock::now();
+    if (gap > kSpin) std::this_thread::sleep_for(std::min<Clock::duration>(gap - kSpin / 2, milliseconds(1)));
+  }
+  missed = pacer.missed();
+}
+
+// The live line; and peers of another process hear of clients that do not send to them.
+void MediaRun::each_second(Clock::time_point start, Clock::time_point now) {
+  const SocketOptions& options = ends_.options.sockets;
+  if (options.role == Role::kClient && sending_directions(options).empty()) senders_.front()->greet();
+  if (now == start) return;
+  const Moment all = counts();
+  const Told before = std::exchange(told_, {now, all.received, all.bytes});
+  line_->print({.at_s = std::chrono::duration<double>(now - start).count(),
+                .length_s = std::chrono::duration<double>(now - before.at).count(),
+                .packets = told_.packets - before.packets,
+                .bytes = told_.bytes - before.bytes,
+                .lost = all.missing});
 }
 
 bool MediaRun::receive_some(Clock::time_point now) {
-  if (!receiver_.pending() && now < next_sweep_) return false;
-  const bool moved = receiver_.step(0);
-  if (!receiver_.pending()) next_sweep_ = Clock::now() + microseconds(ends_.options.sockets.sweep_us);
+  Receiver& receiver = *receivers_.front();
+  if (!receiver.pending() && now < next_sweep_) return false;
+  const bool moved = receiver.step(0);
+  if (!receiver.pending()) next_sweep_ = Clock::now() + microseconds(ends_.options.sockets.sweep_us);
   return moved;
 }
 
@@ -120,41 +190,63 @@ void MediaRun::drain() {
   const auto start = Clock::now();
   auto last = start;
   std::uint64_t before = 0;
-  const ArrivalCounts& arrivals = receiver_.arrivals();
   while (true) {
-    sender_.flush();
+    for (const auto& sender : senders_) sender->flush();
     if (threaded()) {
       std::this_thread::sleep_for(milliseconds(kIdleMs));
     } else {
-      receiver_.step(kIdleMs);
+      receivers_.front()->step(kIdleMs);
     }
-    const std::uint64_t arrived = arrivals.good() + arrivals.corrupt;  // a repetition is no arrival
-    const std::uint64_t all = arrived + arrivals.duplicate;
+    const Moment all = counts();
+    const std::uint64_t arrived = all.received + all.corrupt;  // a repetition is no arrival
+    const std::uint64_t seen = arrived + all.duplicate + all.returned;
     const auto now = Clock::now();
-    if (std::exchange(before, all) != all) last = now;
-    const auto patience = arrived >= sender_.departures().sent ? kLinger : kDrain;
+    if (std::exchange(before, seen) != seen) last = now;
+    const auto patience = arrived >= all.sent ? kLinger : kDrain;
     if (now - last > patience || now - start > kMaxDrain) return;
   }
 }
 
-void MediaRun::receive_loop() {
-  static_cast<void>(pin(ends_.options.sockets, 1));
-  while (!over_.load(std::memory_order_relaxed)) receiver_.step(kIdleMs);
+void MediaRun::receive_loop(std::size_t receiver) {
+  static_cast<void>(pin(ends_.options.sockets, senders_.size() + receiver));
+  while (!over_.load(std::memory_order_relaxed)) receivers_[receiver]->step(kIdleMs);
+}
+
+LatencySnapshots MediaRun::latencies() const {
+  LatencySnapshots sum;
+  for (const auto& receiver : receivers_) {
+    for (std::size_t i = 0; i < kDirections; ++i) sum[i].add(receiver->latencies()[i]);
+  }
+  return sum;
+}
+
+Moment MediaRun::counts() const {
+  Moment sum;
+  for (const auto& sender : senders_) {
+    const Departures& out = sender->departures();
+    sum.sent += out.sent;
+    sum.refused += out.refused;
+    sum.errors += out.errors;
+  }
+  for (const auto& receiver : receivers_) {
+    const ArrivalCounts& in = receiver->arrivals();
+    sum.received += in.good();
+    sum.bytes += in.bytes;
+    sum.missing += in.missing();
+    sum.reordered += in.reordered;
+    sum.duplicate += in.duplicate;
+    sum.corrupt += in.corrupt;
+    sum.foreign += in.foreign;
+    sum.returned += in.returned;
+    sum.not_returned += in.not_returned;
+  }
+  return sum;
 }
 
 Moment MediaRun::moment() const {
-  const Departures& out = sender_.departures();
-  const ArrivalCounts& in = receiver_.arrivals();
-  return {.sent = out.sent,
-          .refused = out.refused,
-          .errors = out.errors,
-          .received = in.good(),
-          .bytes = in.bytes,
-          .reordered = in.reordered,
-          .duplicate = in.duplicate,
-          .corrupt = in.corrupt,
-          .foreign = in.foreign,
-          .drops = ends_.drops()};
+  Moment sum = counts();
+  sum.drops = ends_.drops();
+  return sum;
 }
 
 }  // namespace turnpike::load

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -13,17 +14,20 @@
 
 namespace turnpike::load {
 
-// Counts at one moment.
+// Counts at one moment, of all threads.
 struct Moment {
   std::uint64_t sent = 0;
   std::uint64_t refused = 0;
   std::uint64_t errors = 0;
   std::uint64_t received = 0;
-  std::uint64_t bytes = 0;  // of received payloads
+  std::uint64_t bytes = 0;    // of received payloads
+  std::uint64_t missing = 0;  // as far as newer arrivals tell
   std::uint64_t reordered = 0;
   std::uint64_t duplicate = 0;
   std::uint64_t corrupt = 0;
   std::uint64_t foreign = 0;
+  std::uint64_t returned = 0;
+  std::uint64_t not_returned = 0;
   std::uint64_t drops = 0;  // in receive buffers of this program
 };
 
@@ -38,10 +42,15 @@ struct Outcome {
 
 class MediaRun {
 public:
-  MediaRun(const Ends& ends, Receiver& receiver)
-      : ends_(ends), receiver_(receiver), sender_(ends), line_(receiver.latencies()) {}
+  // Often called by the thread that run() is called on.
+  using Upkeep = std::function<void()>;
 
-  Outcome run(const std::atomic<bool>& stop);
+  static Result<std::unique_ptr<MediaRun>> make(const Ends& ends, Upkeep upkeep);
+
+  // A warm-up of so long, and the measurement.
+  Outcome run(std::chrono::seconds warmup, std::chrono::seconds length, const std::atomic<bool>& stop);
+  Sender& sender() { return *senders_.front(); }
+  Receiver& receiver() { return *receivers_.front(); }
 
 private:
   using Clock = Pacer::Clock;
@@ -57,25 +66,32 @@ private:
     std::uint64_t bytes = 0;
   };
 
+  MediaRun(const Ends& ends, Upkeep upkeep) : ends_(ends), upkeep_(std::move(upkeep)) {}
   Phase traffic(std::chrono::seconds length, const std::atomic<bool>& stop);
+  Phase main_loop(std::chrono::seconds length, const std::atomic<bool>& stop);
+  Pacer make_pacer(std::size_t sender, Clock::time_point start) const;
+  void help(std::size_t sender, const std::atomic<bool>& over, std::uint64_t& missed);
   bool receive_some(Clock::time_point now);
-  Told now_told(Clock::time_point now) const;
-  void tell_second(Clock::time_point start, Clock::time_point now);
+  void each_second(Clock::time_point start, Clock::time_point now);
   void drain();
-  void receive_loop();
+  void receive_loop(std::size_t receiver);
+  Moment counts() const;  // without drops, which are asked of every socket
   Moment moment() const;
-  bool threaded() const { return ends_.options.sockets.threads == 2; }
+  LatencySnapshots latencies() const;
+  std::uint32_t burst() const;
+  bool threaded() const { return ends_.options.sockets.receiver_threads != 0; }
 
   const Ends& ends_;
-  Receiver& receiver_;
-  Sender sender_;
-  LiveLine line_;
+  Upkeep upkeep_;
+  std::vector<std::unique_ptr<Sender>> senders_;  // the first one's thread is the caller's
+  std::vector<std::unique_ptr<Receiver>> receivers_;
+  std::optional<LiveLine> line_;
   Told told_;
   Clock::time_point next_sweep_;
-  std::atomic<bool> over_{false};  // tells the receiving thread
+  std::atomic<bool> over_{false};  // tells the receiving threads
 };
 
-// The calling thread runs on this CPU only, if one is given for its part: 0 sender, 1 receiver.
+// The calling thread runs on this CPU only, if any are given: they are the senders', then the receivers'.
 Status pin(const SocketOptions& options, std::size_t part);
 
 }  // namespace turnpike::load

@@ -21,7 +21,7 @@ constexpr std::uint32_t kAll = 1000;
 constexpr std::uint32_t kLeast = 0;
 constexpr std::uint64_t kMillisecond = 1'000'000;
 
-Options options_for(const BadRelay& relay, unsigned threads) {
+Options options_for(const BadRelay& relay, std::uint32_t receivers, std::uint32_t senders) {
   Options options;
   options.server = relay.server();
   options.client_ip = options.peer_ip = options.server.address;
@@ -33,18 +33,20 @@ Options options_for(const BadRelay& relay, unsigned threads) {
   options.burst = 8;
   options.sockets.on = true;
   options.sockets.directions = {kToPeer, kToClient};
-  options.sockets.threads = threads;
+  options.sockets.sender_threads = senders;
+  options.sockets.receiver_threads = receivers;
   options.sockets.sweep_us = 500;
   options.sockets.receive_buffer = 4U << 20;
   return options;
 }
 
-class MediaRunTest : public testing::TestWithParam<unsigned> {
+// How many threads send and receive.
+class MediaRunTest : public testing::TestWithParam<std::pair<std::uint32_t, std::uint32_t>> {
 protected:
   // One second through the relay.
   void run(const Faults& faults) {
     relay_ = std::make_unique<BadRelay>(faults);
-    const Options options = options_for(*relay_, GetParam());
+    const Options options = options_for(*relay_, GetParam().second, GetParam().first);
     const wire::Endpoint anywhere{options.client_ip, 0, 0};
     std::vector<Session> sessions(options.sessions, {anywhere, anywhere, {}});
     ClientSockets clients(options, sessions, std::numeric_limits<std::size_t>::max());
@@ -52,13 +54,16 @@ protected:
     for (std::uint32_t i = 0; i < options.sessions; ++i) connect(options, i, sessions[i], clients, peers);
     const Ends ends{options,
                     sessions,
-                    clients,
+                    &clients,
                     peers,
+                    nullptr,
+                    nullptr,
                     {Messages(options, sessions, kToPeer), Messages(options, sessions, kToClient)}};
-    auto receiver = Receiver::make(ends);
-    ASSERT_TRUE(receiver) << receiver.error();
+    auto made = MediaRun::make(ends, [] {});
+    ASSERT_TRUE(made) << made.error();
     relay_->start();
-    outcome_ = MediaRun(ends, **receiver).run(std::atomic<bool>(false));
+    outcome_ = (*made)->run(std::chrono::seconds(0), std::chrono::seconds(options.seconds),
+                            std::atomic<bool>(false));
     relay_->stop();
   }
 
@@ -158,8 +163,12 @@ TEST_P(MediaRunTest, a_delay_is_in_every_latency) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(threads, MediaRunTest, testing::Values(1, 2),
-                         [](const auto& info) { return std::to_string(info.param); });
+INSTANTIATE_TEST_SUITE_P(threads, MediaRunTest,
+                         testing::Values(std::pair(1U, 0U), std::pair(1U, 1U), std::pair(2U, 2U)),
+                         [](const auto& info) {
+                           return std::to_string(info.param.first) + "s" + std::to_string(info.param.second) +
+                                  "r";
+                         });
 
 }  // namespace
 }  // namespace turnpike::load

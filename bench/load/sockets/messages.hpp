@@ -20,7 +20,9 @@ public:
     for (std::uint32_t i = 0; i < sessions.size(); ++i) {
       for (const std::uint16_t size : sizes_) {
         const auto payload = make_payload({i, direction, 0, 0, 0}, size);
-        const auto message = direction == kToPeer ? framed(options, sessions[i].peer, payload) : payload;
+        const std::uint16_t channel = channel_of(i % options.sockets.peers_per_client);
+        const auto message =
+            direction == kToPeer ? framed(options, sessions[i].peer, payload, channel) : payload;
         starts_.push_back(bytes_.size());
         largest_ = std::max(largest_, message.size());
         bytes_.insert(bytes_.end(), message.begin(), message.end());

@@ -15,7 +15,11 @@ public:
       : rate_(rate), burst_(burst), start_(start) {}
 
   // When the next burst has to leave.
-  Clock::time_point next() const { return start_ + std::chrono::nanoseconds(made_ * kSecond / rate_); }
+  Clock::time_point next() const {
+    // In two parts: the product of all packets of a long run and a second's nanoseconds does not fit.
+    return start_ + std::chrono::seconds(made_ / rate_) +
+           std::chrono::nanoseconds(made_ % rate_ * kSecond / rate_);
+  }
   // Whether one has to leave now; what is hopelessly late is given up, or a pause would end in a flood.
   bool due(Clock::time_point now) {
     const auto late = now - next();

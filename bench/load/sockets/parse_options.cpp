@@ -2,6 +2,11 @@
 // Names, defaults and ranges.
 #include "bench/load/sockets/parse_options.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "bench/load/framing.hpp"
+
 namespace turnpike::load {
 namespace {
 
@@ -12,6 +17,8 @@ constexpr std::uint32_t kMaxDatagram = 65000;  // with room for headers and fram
 constexpr std::uint32_t kFraming = 64;         // at most, of one packet
 constexpr std::uint32_t kReceiveBuffer = 8U << 20;
 constexpr int kMaxCpus = 1024;
+constexpr std::uint32_t kProbeTrain = 32;
+constexpr std::uint32_t kMaxThreads = 64;
 // So long sockets fill between two looks at them: batches are worth a system call then.
 constexpr std::uint32_t kSweepUs = 500;
 constexpr std::uint32_t kMaxSweepUs = 100'000;
@@ -48,13 +55,87 @@ Status take_profile(const po::variables_map& values, std::uint32_t payload, Sock
 
 Status take_transport(const std::string& text, SocketOptions& options) {
   if (text == "udp") return Unit{};
-  if (text != "tcp" && text != "tls") return Error{"transport: udp, tcp or tls"};
-  options.transport = text == "tcp" ? ClientTransport::kTcp : ClientTransport::kTls;
-  if (options.threads != 1) return Error{"threads: 1 with --transport " + text};
+  if (text != "tcp" && text != "tls" && text != "dtls") {
+    return Error{"transport: udp, tcp, tls or dtls, not " + text};
+  }
+  options.transport = text == "tcp"   ? ClientTransport::kTcp
+                      : text == "tls" ? ClientTransport::kTls
+                                      : ClientTransport::kDtls;
+  if (options.receiver_threads != 0) {
+    return Error{"receiver-threads: 0 with --transport " + text + ", whose connections one thread must have"};
+  }
   for (const std::uint16_t size : options.profile.sizes) {
-    if (size % 4 != 0) {
+    if (is_stream(options.transport) && size % 4 != 0) {
       return Error{"payload: a multiple of 4 with --transport " + text + ", not " + std::to_string(size)};
     }
+  }
+  return Unit{};
+}
+
+Status take_mode(const std::string& text, SocketOptions& options) {
+  constexpr std::array<std::pair<std::string_view, Mode>, 6> kModes{{{"turn", Mode::kMedia},
+                                                                     {"swap", Mode::kMedia},
+                                                                     {"alloc", Mode::kAlloc},
+                                                                     {"soak", Mode::kSoak},
+                                                                     {"invalid", Mode::kInvalid},
+                                                                     {"probe", Mode::kProbe}}};
+  for (const auto& [name, mode] : kModes) {
+    if (name != text) continue;
+    options.mode = mode;
+    return Unit{};
+  }
+  return Error{"mode: turn, swap, alloc, soak, invalid or probe, not " + text};
+}
+
+Status take_role(const std::string& text, bool swap, SocketOptions& options) {
+  if (text != "both" && text != "client" && text != "peer") {
+    return Error{"role: client, peer or both, not " + text};
+  }
+  options.role = text == "both" ? Role::kBoth : text == "client" ? Role::kClient : Role::kPeer;
+  if (options.role != Role::kBoth && options.mode != Mode::kMedia) {
+    return Error{"role: both with this --mode"};
+  }
+  const bool to_peer_only = options.directions == std::vector{kToPeer};
+  if ((options.echo || swap) && !to_peer_only) {
+    return Error{"direction: to-peer with --echo and --mode swap, which is where the echo comes from"};
+  }
+  if (options.role != Role::kPeer) return Unit{};
+  if (options.echo) options.directions = {};
+  if (!sending_directions(options).empty() && options.receiver_threads != 0) {
+    return Error{"receiver-threads: 0 with peers that send, who learn from arrivals where to"};
+  }
+  return Unit{};
+}
+
+Status take_threads(const po::variables_map& values, SocketOptions& options) {
+  options.sender_threads = values["sender-threads"].as<std::uint32_t>();
+  options.receiver_threads = values["receiver-threads"].as<std::uint32_t>();
+  if (values["receiver-threads"].defaulted() && options.sender_threads > 1) options.receiver_threads = 1;
+  if (options.sender_threads == 0 || options.sender_threads > kMaxThreads) {
+    return Error{"sender-threads: 1 to " + std::to_string(kMaxThreads)};
+  }
+  if (options.receiver_threads > kMaxThreads) {
+    return Error{"receiver-threads: 0 to " + std::to_string(kMaxThreads)};
+  }
+  if (options.sender_threads > 1 && options.receiver_threads == 0) {
+    return Error{"receiver-threads: at least 1 with several senders"};
+  }
+  if (options.receiver_threads != 0 && options.mode == Mode::kSoak) {
+    return Error{"receiver-threads: 0 with --mode soak, whose sockets come and go"};
+  }
+  return Unit{};
+}
+
+Status take_flood(const po::variables_map& values, SocketOptions& options) {
+  options.seed = values["seed"].as<std::uint64_t>();
+  options.flood = values["flood"].as<std::string>();
+  constexpr std::array<std::string_view, 5> kFloods{"damaged", "garbage", "binding", "allocate",
+                                                    "wrong-password"};
+  if (std::find(kFloods.begin(), kFloods.end(), options.flood) == kFloods.end()) {
+    return Error{"flood: damaged, garbage, binding, allocate or wrong-password, not " + options.flood};
+  }
+  if (options.mode == Mode::kInvalid && options.transport != ClientTransport::kUdp) {
+    return Error{"transport: udp with --mode invalid"};
   }
   return Unit{};
 }
@@ -67,25 +148,33 @@ void describe_sockets(po::options_description& all) {
   po::options_description sockets("over kernel sockets");
   // clang-format off
   sockets.add_options()
-    ("sockets", po::bool_switch(), "kernel sockets instead of memif; needs --rate (or --hold)")
+    ("sockets", po::bool_switch(), "kernel sockets instead of --port; media needs --rate")
+    ("role", text("both"), "client or peer: the others are played by another process, with the same sessions, addresses and payload")
     ("client-netns", text(""), "network namespace of the clients, as `ip netns` names it")
     ("peer-netns", text(""), "network namespace of the peers")
-    ("transport", text("udp"), "udp, tcp or tls: of the clients; certificates are not looked at")
+    ("transport", text("udp"), "udp, tcp, tls or dtls: of the clients; certificates are not looked at")
     ("deaf", po::bool_switch(), "the clients take no media: slow readers")
-    ("direction", text("to-peer"), "to-peer, to-client or both")
+    ("direction", text("to-peer"), "to-peer, to-client or both; whom nobody sends to sinks and counts")
+    ("echo", po::bool_switch(), "peers send back what reaches them; measured are round trips")
+    ("peers-per-client", number(1), "each with a channel (or permission) of its own")
     ("profile", text(""), "imix, g711 or video: sizes instead of --payload; g711 and video: pace instead of --rate")
     ("train", number(1), "packets of one session in a row; 1: sessions take turns")
     ("no-gso", po::bool_switch(), "a train leaves by sendmmsg, not as one datagram with UDP_SEGMENT")
     ("no-gro", po::bool_switch(), "receive without UDP_GRO")
-    ("threads", number(1), "1: one loop; 2: a sender and a receiver")
-    ("cpu", po::value<std::vector<int>>()->composing(), "pin to this CPU; given twice: sender, receiver")
-    ("sweep", number(kSweepUs), "us between two looks at the sockets, with one thread; 0: always looks, for latencies")
+    ("sender-threads", number(1), "each sends its share of the sessions")
+    ("receiver-threads", number(0), "each receives its share of the sockets; 0: the one sender receives as well")
+    ("cpu", po::value<std::vector<int>>()->composing(), "pin to this CPU; repeated: the senders, then the receivers")
+    ("sweep", number(kSweepUs), "us between two looks at the sockets, with one thread, or (default 20) at the port when nothing moves; "
+                                "0: always looks, for latencies")
     ("receive-buffer", number(kReceiveBuffer), "bytes per socket")
-    ("hold", po::bool_switch(), "no media: set up the sessions, hold them for --seconds, tear them down")
-    ("allocate-only", po::bool_switch(), "with --hold: neither channel nor permission")
-    ("leave", po::bool_switch(), "with --hold: do not tear down")
+    ("allocate-only", po::bool_switch(), "--mode alloc: neither channel nor permission")
+    ("leave", po::bool_switch(), "--mode alloc, or on a port: do not tear down")
     ("at-once", number(64), "requests under way at once")
-    ("open-sockets", number(4096), "with --hold: how many sockets stay open; the others are opened for their requests");
+    ("open-sockets", number(4096), "--mode alloc: how many sockets stay open; the others are opened for their requests")
+    ("server-pid", po::value<std::vector<int>>()->composing(), "--mode alloc: tell the resident memory of this process; repeated: their sum")
+    ("life", number(10), "--mode soak: seconds that a session lives, on average")
+    ("flood", text("damaged"), "--mode invalid: damaged, garbage, binding, allocate or wrong-password")
+    ("seed", po::value<std::uint64_t>()->default_value(1), "of all that is random in --mode soak and invalid");
   // clang-format on
   all.add(sockets);
 }
@@ -98,10 +187,14 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
   options.peer_netns = values["peer-netns"].as<std::string>();
   options.gso = !flag("no-gso");
   options.gro = !flag("no-gro");
-  options.hold = flag("hold");
+  if (options.on) {
+    if (auto taken = take_mode(values["mode"].as<std::string>(), options); !taken) return taken;
+  }
+  options.echo = flag("echo");
+  options.peers_per_client = number("peers-per-client");
+  options.life_s = number("life");
   options.allocate_only = flag("allocate-only");
   options.leave = flag("leave");
-  options.threads = number("threads");
   options.receive_buffer = number("receive-buffer");
   options.sweep_us = number("sweep");
   options.at_once = number("at-once");
@@ -110,11 +203,17 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
   for (const int cpu : options.cpus) {
     if (cpu < 0 || cpu >= kMaxCpus) return Error{"cpu: no such CPU"};
   }
-  if (options.threads != 1 && options.threads != 2) return Error{"threads: 1 or 2"};
+  if (values.count("server-pid") != 0) options.server_pids = values["server-pid"].as<std::vector<int>>();
+  if (auto taken = take_threads(values, options); !taken) return taken;
+  if (options.peers_per_client == 0 || options.peers_per_client > kMaxPeersEach) {
+    return Error{"peers-per-client: 1 to " + std::to_string(kMaxPeersEach) + ", the channels of a client"};
+  }
+  if (options.life_s == 0) return Error{"life: at least 1"};
   if (options.sweep_us > kMaxSweepUs) return Error{"sweep: 0 to " + std::to_string(kMaxSweepUs)};
   if (options.at_once == 0 || options.open_sockets == 0) return Error{"at-once, open-sockets: at least 1"};
   if (auto taken = take_profile(values, payload, options); !taken) return taken;
-  const std::uint32_t train = options.profile.train == 1 ? number("train") : options.profile.train;
+  std::uint32_t train = options.profile.train == 1 ? number("train") : options.profile.train;
+  if (options.mode == Mode::kProbe && values["train"].defaulted()) train = kProbeTrain;
   const std::uint32_t largest = options.profile.largest();
   if (train == 0 || train > kMaxSegments || train * (largest + kFraming) > kMaxDatagram) {
     return Error{"train: 1 to " + std::to_string(kMaxSegments) + ", and at most " +
@@ -123,7 +222,9 @@ Status take_sockets(const po::variables_map& values, std::uint32_t payload, Sock
   options.train = static_cast<std::uint16_t>(train);
   options.deaf = flag("deaf");
   if (auto taken = take_transport(values["transport"].as<std::string>(), options); !taken) return taken;
-  return take_direction(values["direction"].as<std::string>(), options);
+  if (auto taken = take_direction(values["direction"].as<std::string>(), options); !taken) return taken;
+  if (auto taken = take_flood(values, options); !taken) return taken;
+  return take_role(values["role"].as<std::string>(), values["mode"].as<std::string>() == "swap", options);
 }
 
 }  // namespace turnpike::load

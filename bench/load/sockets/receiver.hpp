@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Arrivals, taken in batches and judged one by one.
+// Arrivals, taken in batches and judged one by one, or sent back.
 #pragma once
 
 #include <sys/epoll.h>
@@ -24,9 +24,10 @@ struct ArrivalCounts {
   Count duplicate;                          // seen before, or too far behind the newest of their flow to tell
   Count corrupt;                            // payload or framing is not what was sent to this socket
   Count foreign;                            // not media at all
+  Count returned;                           // sent back by peers that echo
+  Count not_returned;                       // they had no room for it
 
   std::uint64_t good() const { return received[kToPeer] + received[kToClient]; }
-  std::uint64_t bad() const { return duplicate + corrupt; }
   // As far as newer arrivals tell.
   std::uint64_t missing() const {
     const std::uint64_t found = reordered + corrupt;
@@ -36,11 +37,14 @@ struct ArrivalCounts {
 
 class Receiver {
 public:
-  static Result<std::unique_ptr<Receiver>> make(const Ends& ends);
+  // Part `part` of `parts`: every so manieth socket.
+  static Result<std::unique_ptr<Receiver>> make(const Ends& ends, std::uint32_t part, std::uint32_t parts);
   ~Receiver();
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
 
+  // From now on what this one receives is taken; a closed socket is forgotten by itself.
+  Status watch(Direction direction, std::uint32_t receiver);
   // Whether sockets are known to have something.
   bool pending() const { return ready_at_ < ready_count_; }
   // Takes one batch from one socket. When none was pending, asks the kernel first, and waits so long.
@@ -52,13 +56,19 @@ public:
 private:
   static constexpr std::size_t kBatch = 32;
   static constexpr std::size_t kControl = 64;
+  struct Media {
+    std::uint32_t session;
+    Bytes payload;
+  };
 
   explicit Receiver(const Ends& ends);
-  Status watch(Direction direction);
   unsigned take(std::uint64_t tag);
-  unsigned take_stream(StreamConnection& stream, std::uint32_t session);
-  void inspect_datagram(Direction direction, std::uint32_t session, const mmsghdr& message);
-  void inspect(Direction direction, std::uint32_t session, Bytes packet);
+  unsigned take_connection(ClientConnection& connection, std::uint32_t client);
+  void learn(std::uint32_t session, const msghdr& message);
+  void send_back(int fd, std::size_t count);
+  void inspect_datagram(Direction direction, std::uint32_t receiver, const mmsghdr& message);
+  void inspect(Direction direction, std::uint32_t receiver, Bytes packet);
+  std::optional<Media> take_off_framing(std::uint32_t client, Bytes packet);
   void count_good(Direction direction, std::uint32_t session, const Stamp& stamp, std::size_t size);
 
   const Ends& ends_;
@@ -70,6 +80,7 @@ private:
   std::array<iovec, kBatch> parts_{};
   std::array<mmsghdr, kBatch> messages_{};
   std::array<std::array<char, kControl>, kBatch> controls_;
+  std::array<wire::SocketAddress, kBatch> names_;
   std::array<std::vector<SequenceWindow>, kDirections> windows_;
   ArrivalCounts arrivals_;
   LatencyHistograms latencies_;

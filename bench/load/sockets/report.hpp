@@ -2,14 +2,22 @@
 // What a run over sockets found, for people or as JSON.
 #pragma once
 
-#include "bench/load/signalling.hpp"
-#include "bench/load/sockets/hold.hpp"
-#include "bench/load/sockets/media_run.hpp"
+#include "bench/load/sockets/alloc.hpp"
+#include "bench/load/sockets/churn.hpp"
+#include "bench/load/sockets/flood.hpp"
+#include "bench/load/sockets/probe.hpp"
+#include "bench/load/sockets/scene.hpp"
 
 namespace turnpike::load {
 
-void print_media(const Options& options, const Outcome& outcome, const Signalling& signalling,
-                 double setup_seconds);
-void print_hold(const Options& options, const HoldOutcome& outcome, const Signalling& signalling);
+Bottleneck find_bottleneck(const Options& options, const Outcome& outcome);
+
+void print_media(Scene& scene, const Outcome& outcome, double setup_seconds);
+void print_soak(Scene& scene, const Outcome& outcome, const ChurnCounts& churn);
+void print_alloc(const Options& options, const AllocOutcome& outcome, const Signalling& signalling);
+void print_flood(const Options& options, const FloodOutcome& outcome);
+// A line on standard error.
+void tell_probe_step(const Options& options, const ProbeStep& step);
+void print_probe(const Options& options, const std::vector<ProbeStep>& steps);
 
 }  // namespace turnpike::load

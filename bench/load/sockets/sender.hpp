@@ -19,10 +19,15 @@ struct Departures {
 
 class Sender {
 public:
-  explicit Sender(const Ends& ends);
+  // Of these sessions, in the directions that this process sends in.
+  Sender(const Ends& ends, std::vector<std::uint32_t> sessions);
 
+  bool sends() const { return !directions_.empty(); }
+  void set_sessions(std::vector<std::uint32_t> sessions) { sessions_ = std::move(sessions); }
   // As many packets, in whole trains.
   void send(std::uint32_t packets);
+  // A packet of every client to each of its peers, who learn from it where their packets have to go.
+  void greet();
   // What connections had no room for when it was sent, as far as they have some now.
   void flush();
   const Departures& departures() const { return departures_; }
@@ -30,14 +35,15 @@ public:
 private:
   static constexpr std::size_t kMaxTrain = 64;
 
-  void send_train(Direction direction, std::uint32_t session);
-  int transmit_stream(StreamConnection& stream, std::size_t size);
-  int transmit(int fd, bool all_alike);
-  int transmit_segmented(int fd);
-  int transmit_batch(int fd);
+  void send_train(Direction direction, std::uint32_t session, std::uint32_t train);
+  int transmit(int fd, std::uint32_t train, bool all_alike, Remote* to);
+  int transmit_segmented(int fd, std::uint32_t train, Remote* to);
+  int transmit_batch(int fd, std::uint32_t train, Remote* to);
 
   const Ends& ends_;
   const SocketOptions& options_;
+  std::vector<Direction> directions_;
+  std::vector<std::uint32_t> sessions_;
   std::uint64_t trains_ = 0;
   std::vector<std::uint8_t> buffer_;                               // one train
   std::array<std::size_t, kMaxTrain> sizes_{};                     // of its packets

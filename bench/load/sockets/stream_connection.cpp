@@ -69,11 +69,12 @@ Status StreamConnection::shake_hands(SSL_CTX* tls) {
   }
 }
 
-bool StreamConnection::send(Bytes messages) {
-  if (stream_.queued() != 0 && stream_.flush() != Io::kDone) return false;
-  if (!stream_.write(messages)) return false;
+unsigned StreamConnection::send(Bytes messages, std::span<const std::size_t> sizes) {
+  errno = EAGAIN;
+  if (stream_.queued() != 0 && stream_.flush() != Io::kDone) return 0;
+  if (!stream_.write(messages)) return 0;
   flush();
-  return true;
+  return static_cast<unsigned>(sizes.size());
 }
 
 bool StreamConnection::receive(const std::function<void(Bytes message)>& take) {

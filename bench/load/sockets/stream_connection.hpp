@@ -2,9 +2,7 @@
 // One client's TCP connection, plain or with TLS.
 #pragma once
 
-#include <functional>
-#include <memory>
-
+#include "bench/load/sockets/client_connection.hpp"
 #include "common/base/result.hpp"
 #include "common/stun/stream_framer.hpp"
 #include "common/wire/endpoint.hpp"
@@ -12,24 +10,23 @@
 
 namespace turnpike::load {
 
-class StreamConnection {
+class StreamConnection final : public ClientConnection {
 public:
   // Connected, and with a context its handshake done, when this returns; then it never blocks. The kernel
   // keeps `receive_buffer` bytes for it; 0: as many as it likes.
   static Result<std::unique_ptr<StreamConnection>> open(const wire::Endpoint& local,
                                                         const wire::Endpoint& server, SSL_CTX* tls,
                                                         int receive_buffer);
-  ~StreamConnection();
+  ~StreamConnection() override;
   StreamConnection(const StreamConnection&) = delete;
   StreamConnection& operator=(const StreamConnection&) = delete;
 
-  int fd() const { return fd_; }
-  // Takes whole messages, padded, for one write. False, and nothing taken: earlier ones still wait for room.
-  bool send(Bytes messages);
-  // Sends what waits, as far as that goes.
-  void flush() { static_cast<void>(stream_.flush()); }
-  // Everything that has arrived. False: the server has closed, or what it sent is no TURN.
-  bool receive(const std::function<void(Bytes message)>& take);
+  int fd() const override { return fd_; }
+  // All (padded ones, in one write) or none: earlier ones still wait for room.
+  unsigned send(Bytes messages, std::span<const std::size_t> sizes) override;
+  void flush() override { static_cast<void>(stream_.flush()); }
+  bool receive(const std::function<void(Bytes message)>& take) override;
+  std::uint64_t drops() const override { return 0; }
 
 private:
   explicit StreamConnection(int fd) : fd_(fd), stream_(fd) {}
@@ -39,11 +36,6 @@ private:
   control::ByteStream stream_;
   stun::StreamFramer framer_;
 };
-
-struct FreeTlsContext {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-using TlsContextPointer = std::unique_ptr<SSL_CTX, FreeTlsContext>;
 
 // A client's context that believes every certificate: a load generator measures, it keeps no secrets.
 TlsContextPointer make_tls_context();

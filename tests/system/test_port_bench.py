@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""turnpike-load on ports without a relay, and the scenarios of scripts/bench that run on memif."""
+
+import json
+import subprocess
+
+from netns import ROOT
+from relay import PRESET
+
+LOAD = ROOT / "build" / PRESET / "bin/turnpike-load"
+
+
+def run(*command, timeout=150):
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=timeout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def bench(name, tmp_path, *options):
+    """The report of a short run with ordinary memory."""
+    report = tmp_path / "report.json"
+    run(ROOT / "scripts/bench", name, "--no-build", "--preset", PRESET, "--no-huge", "--json", report, *options)
+    return json.loads(report.read_text())
+
+
+def null_port(*options):
+    return json.loads(run(LOAD, "--port", "null", "--no-huge", "--file-prefix", "test-null", "--seconds", 1, "--json", *options))
+
+
+def assert_right(result):
+    assert result["lost"] == 0 and result["sent"] == result["received"]
+    assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "checksum", "address", "foreign"))
+
+
+def test_null_port_states_the_generators_own_ceiling():
+    result = null_port("--sessions", 1000)
+    assert_right(result)
+    assert result["mode"] == "null" and result["limited_by"] == "generator" and result["mpps_in"] > 0.1
+    assert 0 < result["verified"] < sum(result["received"].values())
+
+
+def test_null_port_loops_every_framing_and_family_whole():
+    for addresses in ((), ("--server", "[fd00:1::1]:3478", "--client-ip", "fd00:1::2", "--peer-ip", "fd00:2::2")):
+        for framing in ((), ("--indications",)):
+            result = null_port("--rate", 20000, *addresses, *framing)
+            assert_right(result)
+            assert result["verified"] == sum(result["received"].values()) > 10000
+
+
+def test_p1_measures_in_slices(tmp_path):
+    report = bench("p1", tmp_path, "--slices", 3, "--seconds", 0.2, "--sessions", 20, "--payload", 64, "--family", "4,6")
+    assert [row["family"] for row in report["results"]] == [4, 6] and report["memory"] == "ordinary memory"
+    for row in report["results"]:
+        assert row["flows"] == 20 and row["payload"] == 64 and row["slices"] == len(row["ratios"]) == 3
+        assert row["loss"] == row["lost"] == row["baseline_lost"] == 0
+        assert row["mpps"] > 0 and row["ratio_quartiles"][0] <= row["ratio"] <= row["ratio_quartiles"][1]
+
+
+def test_p2_measures_latency_in_slices(tmp_path):
+    report = bench("p2", tmp_path, "--slices", 2, "--seconds", 0.2, "--sessions", 20, "--shares", "10")
+    (row,) = report["results"]
+    assert row["share_percent"] == 10 and row["mpps"] * 10.001 >= min(report["capacity_mpps"].values())
+    for name in ("", "baseline_"):
+        assert 0 < row[f"{name}p50_us"] <= row[f"{name}p99_us"] <= row[f"{name}p99.9_us"]
+    assert abs(row["added_p99_us"] - (row["p99_us"] - row["baseline_p99_us"])) < 1e-6
