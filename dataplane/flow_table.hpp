@@ -31,17 +31,20 @@ public:
   void find_bulk(std::span<const FlowKey* const> keys, std::uint32_t* slots) const noexcept {
     std::array<Hash, kBurst> hashes;
     std::array<std::uint32_t, kBurst> places;
+    // Where they are, read once: a store to `slots` could change them, as far as the compiler knows.
+    const Bucket* const buckets = buckets_.data();
+    const Entry* const entries = entries_.data();
     for (std::size_t i = 0; i < keys.size(); ++i) {
       hashes[i] = hash(*keys[i]);
-      rte_prefetch0(&buckets_[hashes[i].first]);
+      rte_prefetch0(&buckets[hashes[i].first]);
     }
     for (std::size_t i = 0; i < keys.size(); ++i) {
       places[i] = first_place(hashes[i].first, hashes[i].signature);
-      rte_prefetch0(places[i] != kNoPlace ? static_cast<const void*>(&entries_[places[i]])
-                                          : &buckets_[hashes[i].second]);
+      rte_prefetch0(places[i] != kNoPlace ? static_cast<const void*>(&entries[places[i]])
+                                          : &buckets[hashes[i].second]);
     }
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const Entry& entry = entries_[places[i]];
+      const Entry& entry = entries[places[i]];
       slots[i] = same(entry.key, *keys[i]) ? entry.slot : find(*keys[i], hashes[i]);
     }
   }

@@ -7,7 +7,9 @@
 
 namespace turnpike::dataplane {
 
-inline constexpr std::uint32_t kCommandsPerPass = 32;
+// Removing an allocation with a permission and a channel out of a million touches some twenty lines, 2 to 3
+// us when none is cached: so many keep a pass of nothing but expiries under 100 us, media in between.
+inline constexpr std::uint32_t kCommandsPerPass = 16;
 
 // Returns how many messages were taken. Publishes applied_seq after the last one.
 std::uint32_t drain_inbox(Lcore& lcore) noexcept;

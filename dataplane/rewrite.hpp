@@ -56,7 +56,8 @@ inline bool room_for_headers(const Packet& packet, const Outgoing& out) noexcept
 // Then: writes the headers and queues the frame: to a port, back into the pipeline (hairpin), to control, or
 // in fragments. Takes the mbuf in every case.
 void emit_otherwise(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& out) noexcept;
-inline void emit(Lcore& lcore, const Packet& packet, const Flow& flow, const Outgoing& out) noexcept {
+[[gnu::always_inline]] inline void emit(Lcore& lcore, const Packet& packet, const Flow& flow,
+                                        const Outgoing& out) noexcept {
   const NextHopEntry* hop = lcore.next_hops.find(flow.next_hop);
   // What is not larger than IPv6's minimum is cut nowhere for the sake of another family.
   const bool whole = hop != nullptr && ip_size(flow, out.size) <= std::min(hop->mtu, kIpv6MinimumMtu);

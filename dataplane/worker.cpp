@@ -44,7 +44,7 @@ void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept {
   lcore.batch.clear();
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   // What a kernel socket delivers may have been put together from fragments: it may be fragmented again.
-  for (rte_mbuf* frame : frames) classify_link(lcore, lcore.batch, frame, lcore.kernel_sockets);
+  classify_burst(lcore, lcore.batch, frames, lcore.kernel_sockets);
   lcore.stage_clock.took(Stage::kClassify);
   relay(lcore, lcore.batch);
   if (lcore.hairpin_count != 0) relay_hairpins(lcore, lcore.batch);

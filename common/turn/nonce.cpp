@@ -35,22 +35,30 @@ void encode_base64(const std::array<std::uint8_t, kBodySize>& body, char* out) {
   }
 }
 
-bool decode_base64(std::string_view text, std::array<std::uint8_t, kBodySize>& body) {
-  body.fill(0);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto value = kBase64Url.find(text[i]);
-    if (value == kBase64Url.npos) return false;
-    for (std::size_t k = 0; k < 6; ++k) {
-      const std::size_t bit = 6 * i + k;
-      const bool set = (value >> (5 - k) & 1) != 0;
-      if (bit >= 8 * kBodySize) {
-        if (set) return false;  // the unused bits of the last character: one spelling only
-      } else if (set) {
-        body[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
-      }
-    }
+constexpr std::uint8_t kNoDigit = 0xFF;
+constexpr auto kDigits = [] {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(kNoDigit);
+  for (std::size_t i = 0; i < kBase64Url.size(); ++i) {
+    digits[static_cast<std::uint8_t>(kBase64Url[i])] = static_cast<std::uint8_t>(i);
   }
-  return true;
+  return digits;
+}();
+
+bool decode_base64(std::string_view text, std::array<std::uint8_t, kBodySize>& body) {
+  std::uint32_t bits = 0;
+  unsigned held = 0;  // of `bits`, not yet written
+  std::size_t at = 0;
+  for (const char c : text) {
+    const std::uint8_t digit = kDigits[static_cast<std::uint8_t>(c)];
+    if (digit == kNoDigit) return false;
+    bits = bits << 6 | digit;
+    held += 6;
+    if (held < 8 || at == kBodySize) continue;
+    held -= 8;
+    body[at++] = static_cast<std::uint8_t>(bits >> held);
+  }
+  return (bits & ((1U << held) - 1)) == 0;  // the unused bits of the last character: one spelling only
 }
 
 std::uint32_t whole_seconds(Time time) {

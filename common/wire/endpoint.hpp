@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -48,7 +49,12 @@ struct IpAddress {
   constexpr bool is_v6() const noexcept { return family == Family::kIpv6; }
   constexpr std::size_t size() const noexcept { return is_v4() ? 4 : 16; }
 
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) noexcept = default;
+  // In words: the array's own comparison would call memcmp.
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) noexcept {
+    const auto left = std::bit_cast<std::array<std::uint64_t, 2>>(a.bytes);
+    const auto right = std::bit_cast<std::array<std::uint64_t, 2>>(b.bytes);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0 && a.family == b.family;
+  }
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
 };
 

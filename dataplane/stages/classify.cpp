@@ -38,7 +38,7 @@ bool invalid_source(const AddressWords& source, bool v4, bool loopback) noexcept
 }
 
 // Without options, which is nearly always, the size is a constant and no loop is left.
-bool right_checksum(const std::uint8_t* ip, std::size_t header) noexcept {
+[[gnu::always_inline]] inline bool right_checksum(const std::uint8_t* ip, std::size_t header) noexcept {
   const bool plain = header == sizeof(Ipv4Header);
   return (plain ? wire::sum(Bytes(ip, sizeof(Ipv4Header))) : wire::sum(Bytes(ip, header))).fold() == 0xFFFF;
 }
@@ -103,7 +103,7 @@ void not_ours(Lcore& lcore, const Packet& packet) noexcept {
 }
 
 // RFC 7983: what kind of message a client sent.
-void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
+[[gnu::always_inline]] inline void sort_client(Lcore& lcore, Batch& batch, Packet& packet) noexcept {
   if (packet.payload_size == 0) return lcore.drop(packet.mbuf, DropReason::k_first_byte_reserved);
   switch (stun::classify_first_byte(packet.payload[0])) {
     case stun::FirstByte::kChannelData:
@@ -207,9 +207,8 @@ template <bool kV4>
   batch.icmp.push(packet);
 }
 
-}  // namespace
-
-void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) noexcept {
+[[gnu::always_inline]] inline void classify_frame(Lcore& lcore, Batch& batch, rte_mbuf* mbuf,
+                                                  bool fragmented) noexcept {
   if (mbuf->nb_segs != 1 && rte_pktmbuf_linearize(mbuf) != 0) return lcore.drop(mbuf, DropReason::k_no_mbuf);
   Packet& packet = batch.packets[batch.count];  // a slot is used up only when its packet enters a group
   packet.mbuf = mbuf;
@@ -236,6 +235,16 @@ void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) 
   } else {
     classify_ip<false>(lcore, batch, packet, at + header, available - header);
   }
+}
+
+}  // namespace
+
+void classify_burst(Lcore& lcore, Batch& batch, std::span<rte_mbuf* const> frames, bool fragmented) noexcept {
+  for (rte_mbuf* frame : frames) classify_frame(lcore, batch, frame, fragmented);
+}
+
+void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) noexcept {
+  classify_burst(lcore, batch, {&mbuf, 1}, fragmented);
 }
 
 void classify_hairpin(Lcore& lcore, Batch& batch, rte_mbuf* mbuf) noexcept {

@@ -15,6 +15,7 @@ struct Outgoing;
 // ---- in: frames become packets of a batch
 // -------------------------------------------------------------------------- A frame with its link-layer
 // header, received on port `mbuf->port`.
+void classify_burst(Lcore& lcore, Batch& batch, std::span<rte_mbuf* const> frames, bool fragmented) noexcept;
 void classify_link(Lcore& lcore, Batch& batch, rte_mbuf* mbuf, bool fragmented) noexcept;
 // An IP packet from one of our own relayed addresses.
 void classify_hairpin(Lcore& lcore, Batch& batch, rte_mbuf* mbuf) noexcept;
