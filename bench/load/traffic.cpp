@@ -10,9 +10,10 @@
 namespace turnpike::load {
 namespace {
 
-constexpr std::uint64_t kGivenUpMs = 200;  // without any arrival while the window is full
-constexpr std::uint64_t kDrainMs = 500;    // likewise, at the end
-constexpr std::uint64_t kCatchUpMs = 20;   // of a paced run that is late; the rest is not sent
+constexpr std::uint64_t kGivenUpMs =
+    1000;  // without any arrival while the window is full: nobody stalls for so long
+constexpr std::uint64_t kDrainMs = 500;   // likewise, at the end
+constexpr std::uint64_t kCatchUpMs = 20;  // of a paced run that is late; the rest is not sent
 
 }  // namespace
 

@@ -57,11 +57,11 @@ class Setting:
 
 def relay_command(setting, load, socket):
     server, _, _, relay = ADDRESSES[load.family]
-    addresses = range(1, 2 + load.sessions // PORTS_PER_ADDRESS)
+    addresses = [f"{relay}{n if load.family == 4 else f'{n:x}'}" for n in range(1, 2 + load.sessions // PORTS_PER_ADDRESS)]
     tables = load.sessions + 1000
     return [ROOT / "scripts/run", "--no-build", "--preset", setting.preset, "--runtime-dir", setting.directory / "run",
             "--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--lcores", setting.lcores, "--poll", "always",
-            "--listening-ip", server, *(part for n in addresses for part in ("--relay-ip", f"{relay}{n:x}")),
+            "--listening-ip", server, *(part for address in addresses for part in ("--relay-ip", address)),
             "--min-port", 1024, "--user", "alice:secret", "--realm", "example.org",
             "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8",
             "--next-hop", f"{'0.0.0.0/0' if load.family == 4 else '::/0'},port=0,mac={LOAD_MAC}",

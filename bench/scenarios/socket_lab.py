@@ -47,6 +47,19 @@ class Lab:
                          f"{1 << self.generator_cpu:x}", device)
 
     @contextlib.contextmanager
+    def whole_checksums(self, whole):
+        """While so, what clients and peers send carries its checksum as on a wire, not half of it."""
+        try:
+            self._checksums(whole)
+            yield
+        finally:
+            self._checksums(False)
+
+    def _checksums(self, whole):
+        for device in ("c0", "p0"):
+            self.run("exec", DEVICES[device], "ethtool", "-K", device, "tx", "off" if whole else "on")
+
+    @contextlib.contextmanager
     def segmentation(self, forced):
         """While forced, no datagram crosses a cable in one piece with others."""
         try:

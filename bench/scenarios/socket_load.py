@@ -59,7 +59,8 @@ class Load:
                 "--user", "alice", "--password", "secret", "--first-port", self._first_port(server, scenario.flows),
                 "--sessions", scenario.flows, "--train", scenario.train, "--payload", options.payload,
                 "--burst", options.burst, "--direction", scenario.direction or options.direction, "--rate", rate,
-                "--warmup", 1, "--seconds", seconds, *(["--indications"] if options.indications else [])]
+                "--warmup", 1, "--seconds", seconds, *(["--indications"] if options.indications else []),
+                *(["--mode", "swap"] if server.mode.swaps else [])]
 
     def run(self, server, scenario, rate, seconds):
         """The generator's report, and what the server spent in its seconds."""

@@ -27,6 +27,7 @@ class Mode:
     name: str
     program: str = ""  # a turnserver; empty: ours
     flags: tuple = ()
+    swaps: bool = False  # it is no relay: packets come back with their addresses swapped
 
 
 def _ours(*flags):

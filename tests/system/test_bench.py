@@ -96,8 +96,42 @@ def test_micro_bench_wants_something_to_run():
     assert done.returncode == 1 and "--filter" in done.stderr
 
 
-@pytest.mark.parametrize("bench", ("p1", "p4", "micro"))
+@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "micro"))
 def test_bench_explains_itself(bench):
     done = subprocess.run([ROOT / "scripts/bench", bench, "--help"], capture_output=True, text=True, check=True,
                           timeout=30)
-    assert "--seconds" in done.stdout
+    assert "--seconds" in done.stdout or "--turns" in done.stdout
+
+
+def bench(name, report, *options):
+    """The results of scripts/bench NAME, as short as it goes."""
+    done = subprocess.run([ROOT / "scripts/bench", name, "--no-build", "--json", str(report), *map(str, options)], capture_output=True,
+                          text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+    return json.loads(report.read_text())["results"]
+
+
+def test_p3_measures_both_rivals(tmp_path):
+    rows = bench("p3", tmp_path / "p3.json", "--rate", 5000, "--turns", 1, "--seconds", 1, "--flows", 2, "--payloads", 120)
+    assert [row["baseline"] for row in rows][::len(rows) - 1] == ["turnserver", "testpmd"]
+    for row in rows:
+        assert row["ratio"] == pytest.approx(row["mpps"] / row["baseline_mpps"])
+        assert row["mpps"] == pytest.approx(0.005, rel=0.5) == row["baseline_mpps"]
+
+
+def test_p5_weighs_allocations(tmp_path):
+    ours, theirs = bench("p5", tmp_path / "p5.json", "--turns", 1, "--allocations", 500, "--modes", "xdp,turnserver")
+    assert ours["mode"] == "xdp" and theirs["mode"] == "turnserver"
+    assert ours["allocated"] == theirs["allocated"] == 500 and not ours["failures"] and not theirs["failures"]
+    assert 0 < ours["kib_per_allocation"] < theirs["kib_per_allocation"]
+    assert set(ours["kib_by_program"]) <= {"turnpike-datapl", "turnpike-contro"}
+    assert theirs["ratio"] == pytest.approx(theirs["setups_per_second"] / ours["setups_per_second"])
+
+
+def test_p6_floods_beside_calls(tmp_path):
+    quiet, flooded = bench("p6", tmp_path / "p6.json", "--modes", "gso", "--floods", "none,allocate", "--seconds", 1, "--rate", 2000,
+                           "--flood-rate", 5000)
+    assert quiet["flood_pps"] == 0 and quiet["mpps"] > 0.001
+    assert flooded["flood_pps"] > 1000 and flooded["flood_answers"]["401"] > 500 and flooded["server_answers"]
+    assert flooded["amplification"] > 1 and any(name.startswith("turnpike-contro") for name in flooded["cpu_share"])

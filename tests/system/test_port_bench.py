@@ -4,6 +4,8 @@
 import json
 import subprocess
 
+import pytest
+
 from netns import ROOT
 from relay import PRESET
 
@@ -63,3 +65,26 @@ def test_p2_measures_latency_in_slices(tmp_path):
     for name in ("", "baseline_"):
         assert 0 < row[f"{name}p50_us"] <= row[f"{name}p99_us"] <= row[f"{name}p99.9_us"]
     assert abs(row["added_p99_us"] - (row["p99_us"] - row["baseline_p99_us"])) < 1e-6
+
+
+def test_reports_become_plots(tmp_path):
+    pytest.importorskip("matplotlib", reason="python3-matplotlib is only for scripts/bench report")
+    head = {"date": "2026-01-01", "commit": "0123456789ab", "machine": {"cpu": "a CPU", "cpus": 2, "load_at_start": 0.0}}
+    row = {"mode": "channels", "family": 4, "payload": 120, "mpps": 4.0, "baseline_mpps": 5.0, "ratio": 0.8, "scenario": "p1"}
+    reports = {"p1": [{**row, "flows": flows} for flows in (1000, 100_000)], "p4": [{**row, "flows": 8}], "p5": []}
+    paths = []
+    for name, results in reports.items():
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps({**head, "command": ["scripts/bench", name], "results": results}))
+    run(ROOT / "scripts/bench", "report", "--output", tmp_path / "plots", *paths)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
+    assert set(made) == {"p1-flows.svg", "p4-ratio.svg"} and all(b"<svg" in plot for plot in made.values())
+    run(ROOT / "scripts/bench", "report", "--output", tmp_path / "plots", *paths)
+    assert made == {path.name: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
+
+
+def test_report_names_the_file_that_is_none(tmp_path):
+    pytest.importorskip("matplotlib", reason="python3-matplotlib is only for scripts/bench report")
+    (tmp_path / "odd.json").write_text("[]")
+    done = subprocess.run([ROOT / "scripts/bench", "report", tmp_path / "odd.json"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1 and f"{tmp_path}/odd.json is no report" in done.stderr

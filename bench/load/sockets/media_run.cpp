@@ -94,10 +94,11 @@ Outcome MediaRun::run(std::chrono::seconds warmup, std::chrono::seconds length,
 // The calling thread's senders and receivers, with helpers for the other senders.
 MediaRun::Phase MediaRun::traffic(std::chrono::seconds length, const std::atomic<bool>& stop) {
   std::atomic<bool> over{false};
+  const auto start = Clock::now();
   std::vector<std::uint64_t> missed(senders_.size());
   std::vector<std::thread> helpers;
   for (std::size_t i = 1; i < senders_.size(); ++i) {
-    helpers.emplace_back([this, i, &over, &missed] { help(i, over, missed[i]); });
+    helpers.emplace_back([this, i, start, &over, &missed] { missed[i] = help(i, start, over); });
   }
   Phase phase = main_loop(length, stop);
   over.store(true, std::memory_order_relaxed);
@@ -132,6 +133,7 @@ MediaRun::Phase MediaRun::main_loop(std::chrono::seconds length, const std::atom
     if ((now - start) / kLine != (told_.at - start) / kLine) each_second(start, now);
   }
   phase.took = now - start;
+  if (sender.sends()) pacer.give_up(now);
   phase.missed = pacer.missed();
   return phase;
 }
@@ -149,9 +151,11 @@ Pacer MediaRun::make_pacer(std::size_t sender, Clock::time_point start) const {
   return {mine, burst(), start + std::chrono::nanoseconds(burst() * std::nano::den / mine * sender / count)};
 }
 
-void MediaRun::help(std::size_t sender, const std::atomic<bool>& over, std::uint64_t& missed) {
+// How many packets it missed.
+std::uint64_t MediaRun::help(std::size_t sender, Clock::time_point start, const std::atomic<bool>& over) {
   static_cast<void>(pin(ends_.options.sockets, sender));
-  Pacer pacer = make_pacer(sender, Clock::now());
+  if (!senders_[sender]->sends()) return 0;
+  Pacer pacer = make_pacer(sender, start);
   while (!over.load(std::memory_order_relaxed)) {
     if (pacer.due(Clock::now())) {
       senders_[sender]->send(burst());
@@ -160,7 +164,8 @@ void MediaRun::help(std::size_t sender, const std::atomic<bool>& over, std::uint
     const auto gap = pacer.next() - Clock::now();
     if (gap > kSpin) std::this_thread::sleep_for(std::min<Clock::duration>(gap - kSpin / 2, milliseconds(1)));
   }
-  missed = pacer.missed();
+  pacer.give_up(Clock::now());
+  return pacer.missed();
 }
 
 // The live line; and peers of another process hear of clients that do not send to them.

@@ -70,7 +70,7 @@ private:
   Phase traffic(std::chrono::seconds length, const std::atomic<bool>& stop);
   Phase main_loop(std::chrono::seconds length, const std::atomic<bool>& stop);
   Pacer make_pacer(std::size_t sender, Clock::time_point start) const;
-  void help(std::size_t sender, const std::atomic<bool>& over, std::uint64_t& missed);
+  std::uint64_t help(std::size_t sender, Clock::time_point start, const std::atomic<bool>& over);
   bool receive_some(Clock::time_point now);
   void each_second(Clock::time_point start, Clock::time_point now);
   void drain();

@@ -24,13 +24,17 @@ public:
   bool due(Clock::time_point now) {
     const auto late = now - next();
     if (late < Clock::duration::zero()) return false;
-    if (late > kPatience) {
-      const auto bursts = static_cast<std::uint64_t>(late.count()) * rate_ / kSecond / burst_;
-      missed_ += bursts * burst_;
-      made_ += bursts * burst_;
-    }
+    if (late > kPatience) give_up(now);
     made_ += burst_;
     return true;
+  }
+  // No burst leaves any more that had to before now.
+  void give_up(Clock::time_point now) {
+    const auto late = now - next();
+    if (late < Clock::duration::zero()) return;
+    const auto bursts = static_cast<std::uint64_t>(late.count()) * rate_ / kSecond / burst_;
+    missed_ += bursts * burst_;
+    made_ += bursts * burst_;
   }
   std::uint64_t missed() const { return missed_; }
 

@@ -49,5 +49,22 @@ TEST(Pacer, GivesUpWhatAPauseMissed) {
   EXPECT_NEAR(static_cast<double>(made + pacer.missed()), 20'000, 16);
 }
 
+TEST(Pacer, WhatIsDueInTheEndIsMissedAsWell) {
+  Pacer pacer(10'000, 8, kStart);
+  const std::uint64_t made = packets(pacer, 8, 0ms, 900ms, 100us);
+  pacer.give_up(kStart + 1s);
+  EXPECT_NEAR(static_cast<double>(pacer.missed()), 1'000, 8);
+  EXPECT_NEAR(static_cast<double>(made + pacer.missed()), 10'000, 8);
+  pacer.give_up(kStart + 1s);
+  EXPECT_NEAR(static_cast<double>(made + pacer.missed()), 10'000, 8);
+}
+
+TEST(Pacer, CountsForDays) {
+  Pacer pacer(1'000'000, 32, kStart);
+  for (int hour = 1; hour <= 72; ++hour) pacer.give_up(kStart + std::chrono::hours(hour));
+  EXPECT_LE(pacer.next() - (kStart + std::chrono::hours(72)), 32us);
+  EXPECT_NEAR(static_cast<double>(pacer.missed()), 72.0 * 3600e6, 32);
+}
+
 }  // namespace
 }  // namespace turnpike::load

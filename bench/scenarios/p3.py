@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures our AF_XDP ports on one core against coturn, and against dpdk-testpmd's 5tswap on AF_XDP, on the same veth cables."""
+
+import argparse
+import contextlib
+import pathlib
+import signal
+import statistics
+import sys
+import tempfile
+import time
+
+from socket_lab import Lab
+from socket_load import Load, Scenario
+from socket_servers import XDP_MODE, Server, Unavailable, modes
+from surroundings import ROOT, build, check_cpus, describe, fail, write_report
+from swap_server import MODE as TESTPMD
+from swap_server import SwapServer
+
+GENERATOR_CPU, SERVER_CPU = 0, 1
+RIVALS = ("coturn", "testpmd")
+GOALS = {"turnserver": 3, "turnserver-new": 3, "testpmd": 0.9}
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench p3", description=__doc__,
+        epilog="With TURNSERVER=PATH a newer turnserver is measured as well. Needs root, two CPUs, and nothing else running. "
+               "docs/performance.md says how to read it.")
+    parser.add_argument("--no-build", action="store_true", help="build nothing")
+    parser.add_argument("--preset", default="release", help="use build/PRESET/bin (default release)")
+    parser.add_argument("--rivals", default=",".join(RIVALS), help="coturn,testpmd (default both)")
+    parser.add_argument("--flows", default="1,8,64", help="sessions (default 1,8,64)")
+    parser.add_argument("--payloads", default="120,1200", help="bytes (default 120,1200)")
+    parser.add_argument("--rate", type=int, help="packets per second offered to all (default: each one's highest rate with loss < 0.1 %%, "
+                                                 "searched in each turn)")
+    parser.add_argument("--turns", type=int, default=3, help="of every server, alternating (default 3)")
+    parser.add_argument("--seconds", type=int, default=3, help="of the measurement after each search (default 3)")
+    parser.add_argument("--burst", type=int, default=32, help="packets that leave at once (default 32)")
+    parser.add_argument("--train", type=int, default=32, help="packets of one session in a row (default 32); they cross the cable one by one")
+    parser.add_argument("--max-minutes", type=float, default=60, help="begin nothing new after so long (default 60)")
+    parser.add_argument("--json", type=pathlib.Path, help="where the report goes (default build/bench/p3-COMMIT.json)")
+    options = parser.parse_args()
+    options.rivals = options.rivals.split(",")
+    if unknown := set(options.rivals) - set(RIVALS):
+        fail(f"no {', '.join(sorted(unknown))} here; see scripts/bench p3 --help")
+    options.flows = [int(flows) for flows in options.flows.split(",")]
+    options.payloads = [int(payload) for payload in options.payloads.split(",")]
+    options.direction, options.indications, options.payload = "to-peer", False, None
+    return options
+
+
+def opponents(rival):
+    if rival == "testpmd":
+        return [TESTPMD]
+    return [mode for mode in modes() if mode.name in ("turnserver", "turnserver-new")]
+
+
+class Bench:
+    def __init__(self, options, lab, directory):
+        self.options = options
+        self.lab = lab
+        self.directory = directory
+        self.load = Load(ROOT / "build" / options.preset / "bin/turnpike-load", lab, options)
+        self.deadline = time.monotonic() + options.max_minutes * 60
+        self.unavailable = {}
+
+    def server(self, mode):
+        if mode.swaps:
+            return SwapServer(mode, self.lab, self.directory)
+        return Server(mode, self.lab, self.directory, self.options.preset)
+
+    def turn(self, mode, scenario):
+        """The highest rate that goes through a server just started, and what a longer run at it delivers."""
+        try:
+            with self.server(mode) as server:
+                rate, generator = (self.options.rate, False) if self.options.rate else self.load.highest_rate(server, scenario)
+                return {"limited_by_generator": generator, **self.load.run(server, scenario, rate, self.options.seconds)}
+        except Unavailable as why:
+            self.unavailable[mode.name] = str(why)
+            print(f"bench: {mode.name} is left out: {why}", flush=True)
+            return None
+
+    def scenario(self, rival, flows, payload):
+        """Rows of one pair or more, in alternating turns."""
+        self.options.payload = payload
+        scenario = Scenario(flows, self.options.train, forced=True)
+        turns = {mode.name: [] for mode in (XDP_MODE, *opponents(rival))}
+        with self.lab.segmentation(True), self.lab.whole_checksums(rival == "testpmd"):
+            for _ in range(self.options.turns):
+                for mode in (XDP_MODE, *opponents(rival)):
+                    if mode.name not in self.unavailable and time.monotonic() < self.deadline:
+                        if turn := self.turn(mode, scenario):
+                            turns[mode.name].append(turn)
+        ours = turns.pop(XDP_MODE.name)
+        return [self.row(rival, flows, payload, ours, name, theirs) for name, theirs in turns.items() if ours and theirs]
+
+    def row(self, rival, flows, payload, ours, name, theirs):
+        def middle(turns, key):
+            return statistics.median(turn[key] for turn in turns)
+        mpps, baseline = middle(ours, "delivered_pps") / 1e6, middle(theirs, "delivered_pps") / 1e6
+        limited = {who: any(turn["limited_by_generator"] for turn in turns) for who, turns in (("xdp", ours), (name, theirs))}
+        return {"scenario": f"{rival}-{payload}-{flows}", "mode": XDP_MODE.name, "flows": flows, "payload": payload, "family": "ipv4",
+                "train": self.options.train, "mpps": mpps, "baseline": name, "baseline_mpps": baseline, "ratio": mpps / baseline,
+                "goal": GOALS[name], "loss": middle(ours, "loss"), "baseline_loss": middle(theirs, "loss"),
+                "limited_by_generator": limited, "turns": {"xdp": ours, name: theirs}}
+
+
+def show(row):
+    who = [name for name, limited in row["limited_by_generator"].items() if limited]
+    note = f"  the generator was the limit of {' and '.join(who)}" if who else ""
+    print(f"{row['scenario']:18}{row['mpps']:9.3f}  {row['baseline']:16}{row['baseline_mpps']:8.3f}{row['ratio']:8.2f}{row['goal']:7}"
+          f"{row['loss']:9.3%}{row['baseline_loss']:9.3%}{note}", flush=True)
+
+
+def run(options, report):
+    with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="turnpike-p3-")))
+        bench = Bench(options, stack.enter_context(Lab(SERVER_CPU, GENERATOR_CPU)), directory)
+        report["unavailable"] = bench.unavailable
+        print(f"{'scenario':18}{'Mpps':>9}  {'rival':16}{'Mpps':>8}{'ratio':>8}{'goal':>7}{'loss':>9}{'its loss':>9}", flush=True)
+        for rival in options.rivals:
+            for payload in options.payloads:
+                for flows in options.flows:
+                    rows = bench.scenario(rival, flows, payload)
+                    report["results"] += rows
+                    for row in rows:
+                        show(row)
+
+
+def main():
+    options = parse()
+    # So that everything that was made is taken away again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    check_cpus(GENERATOR_CPU, SERVER_CPU)
+    if not options.no_build:
+        build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
+    report = {**describe("p3"), "results": []}
+    try:
+        run(options, report)
+    finally:
+        if report["results"]:
+            write_report(report, options.json or ROOT / f"build/bench/p3-{report['commit']}.json")
+
+
+if __name__ == "__main__":
+    main()
