@@ -125,6 +125,16 @@ def test_memif_refreshes_while_media_runs(relay):
         assert result["received"] == result["sent"] and result["lost"] == result["foreign"] == result["corrupt"] == 0
 
 
+def test_memif_ndr_finds_a_rate_without_loss(relay):
+    """On a machine that stalls no rate may be held: then it says so."""
+    result = result_of(relay.load("--mode", "ndr", "--min-rate", 500, "--max-rate", 4000, "--trials", 3, rate=0, seconds=1))
+    assert result["mode"] == "ndr" and result["steps"][0]["pps"] == 4000
+    for step in result["steps"]:
+        assert len(step["loss_percent"]) == 3 and step["passed"] == (step["good_trials"] >= 2)
+    assert result["ndr_pps"] == max((step["pps"] for step in result["steps"] if step["passed"]), default=0)
+    assert not relay.sessions()
+
+
 def test_memif_load_killed_in_the_middle(relay):
     """kill -9 of the other side in the middle of traffic: the relay lives and serves the next one."""
     buffers = relay.counters()["mbufs_in_use"]
@@ -145,13 +155,3 @@ def test_memif_load_killed_in_the_middle(relay):
     assert_perfect(result_of(relay.load()))
     assert {session["client"] for session in relay.sessions()} == left
     relay.wait_buffers(buffers)
-
-
-def test_memif_ndr_finds_a_rate_without_loss(relay):
-    """On a machine that stalls no rate may be held: then it says so."""
-    result = result_of(relay.load("--mode", "ndr", "--min-rate", 500, "--max-rate", 4000, "--trials", 3, rate=0, seconds=1))
-    assert result["mode"] == "ndr" and result["steps"][0]["pps"] == 4000
-    for step in result["steps"]:
-        assert len(step["loss_percent"]) == 3 and step["passed"] == (step["good_trials"] >= 2)
-    assert result["ndr_pps"] == max((step["pps"] for step in result["steps"] if step["passed"]), default=0)
-    assert not relay.sessions()
