@@ -42,6 +42,7 @@ public:
   void tear_down_one(std::uint32_t client) { start(client, Step::kDelete); }
   bool waiting() const { return !talks_.empty(); }
   bool busy(std::uint32_t client) const { return talks_.count(client) != 0; }
+  bool idle() const { return talks_.empty(); }  // nobody is busy
   // Whether it has an allocation and all that belongs to it.
   bool ready(std::uint32_t client) const { return ready_[client]; }
 

@@ -102,7 +102,8 @@ Status soak(const Options& options, std::atomic<bool>& stop) {
   churn.emplace(scene, **run);
   const Outcome outcome =
       (*run)->run(std::chrono::seconds(options.warmup), std::chrono::seconds(options.seconds), stop);
-  stop = false;  // a second signal ends this as well
+  scene.settle();  // who is ending already would be told to end twice
+  stop = false;    // a second signal ends this as well
   const Status down = scene.signalling().tear_down(stop);
   print_soak(scene, outcome, churn->counts());
   if (!churn->error().empty()) return Error{churn->error()};

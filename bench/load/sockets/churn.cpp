@@ -8,7 +8,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kChurnLook{5};
-constexpr milliseconds kLingerAfterLast{300};  // for what is under way when the last packet was sent
+constexpr milliseconds kLingerAfterLast{
+    3000};  // at most, for what is under way when the last packet was sent
 constexpr milliseconds kAgain{1000};
 
 }  // namespace
@@ -41,7 +42,8 @@ void Churn::step_one(std::uint32_t client, Clock::time_point now) {
       if (over) become(client, State::kLingering, now + kLingerAfterLast);
       return;
     case State::kLingering:
-      if (!over || scene_.signalling().busy(client)) return;  // with a refresh
+      if (!over && !all_arrived(client)) return;
+      if (scene_.signalling().busy(client)) return;  // with a refresh
       scene_.signalling().tear_down_one(client);
       become(client, State::kEnding, {});
       return;
@@ -76,6 +78,18 @@ void Churn::begun(std::uint32_t client, Clock::time_point now) {
   ++counts_.begun;
   take(scene_.join(client));
   become(client, State::kLive, now + random_life());
+}
+
+// As far as that can be told: what is lost before the last one makes no difference.
+bool Churn::all_arrived(std::uint32_t client) {
+  const std::uint32_t each = scene_.options().sockets.peers_per_client;
+  for (const Direction direction : run_.sender().directions()) {
+    const Direction arriving = scene_.ends().comes_back() ? kToClient : direction;
+    for (std::uint32_t i = client * each; i < (client + 1) * each; ++i) {
+      if (run_.receiver().next(arriving, i) < run_.sender().next(direction, i)) return false;
+    }
+  }
+  return true;
 }
 
 void Churn::become(std::uint32_t client, State state, Clock::time_point until) {

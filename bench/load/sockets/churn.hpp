@@ -39,6 +39,7 @@ private:
   void step_one(std::uint32_t client, Clock::time_point now);
   void begin(std::uint32_t client);
   void begun(std::uint32_t client, Clock::time_point now);
+  bool all_arrived(std::uint32_t client);
   void become(std::uint32_t client, State state, Clock::time_point until);
   void tell_sender();
   void take(const Status& status);

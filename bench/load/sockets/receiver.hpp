@@ -50,6 +50,10 @@ public:
   // Takes one batch from one socket. When none was pending, asks the kernel first, and waits so long.
   bool step(int wait_ms);
   const ArrivalCounts& arrivals() const { return arrivals_; }
+  // One above the highest number that has arrived of the session's packets.
+  std::uint32_t next(Direction direction, std::uint32_t session) const {
+    return windows_[direction][session].top();
+  }
   // Of the good ones.
   const LatencyHistograms& latencies() const { return latencies_; }
 

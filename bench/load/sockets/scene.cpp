@@ -2,6 +2,7 @@
 // Who is there in which role.
 #include "bench/load/sockets/scene.hpp"
 
+#include <chrono>
 #include <limits>
 
 #include "bench/load/sockets/network_namespace.hpp"
@@ -15,6 +16,8 @@ std::size_t kept_open(const Options& options) {
   const bool closes = options.sockets.mode == Mode::kAlloc;
   return closes ? options.sockets.open_sockets : std::numeric_limits<std::size_t>::max();
 }
+
+constexpr std::chrono::seconds kMaxSettle{3};
 
 }  // namespace
 
@@ -84,6 +87,15 @@ void Scene::keep_alive() {
   if (!signalling_) return;
   mailbox_.empty([&](std::uint32_t client, Bytes message) { signalling_->deliver(client, message); });
   signalling_->keep_alive();
+}
+
+void Scene::settle() {
+  const auto end = std::chrono::steady_clock::now() + kMaxSettle;
+  keep_alive();
+  while (!signalling_->idle() && std::chrono::steady_clock::now() < end) {
+    clients_->receive([&](std::uint32_t client, Bytes message) { signalling_->deliver(client, message); });
+    keep_alive();
+  }
 }
 
 }  // namespace turnpike::load

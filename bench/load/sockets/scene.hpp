@@ -22,6 +22,8 @@ public:
   Status join_all();
   // Takes responses that came among the media, and refreshes.
   void keep_alive();
+  // Until all requests under way have their answers, for a while.
+  void settle();
 
   const Options& options() const { return options_; }
   std::vector<Session>& sessions() { return sessions_; }

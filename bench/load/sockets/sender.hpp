@@ -31,6 +31,11 @@ public:
   // What connections had no room for when it was sent, as far as they have some now.
   void flush();
   const Departures& departures() const { return departures_; }
+  // The number that the session's next packet will have.
+  std::uint32_t next(Direction direction, std::uint32_t session) const {
+    return sequences_[direction][session];
+  }
+  const std::vector<Direction>& directions() const { return directions_; }
 
 private:
   static constexpr std::size_t kMaxTrain = 64;
