@@ -39,8 +39,8 @@ public:
   std::size_t size() const { return clients_.size(); }
 
 private:
-  struct TupleHash {
-    std::size_t operator()(const turn::FiveTuple& tuple) const noexcept { return turn::hash_value(tuple, 0); }
+  struct TupleHash {  // as EffectWriter's: not noexcept, so that nodes keep their hash
+    std::size_t operator()(const turn::FiveTuple& tuple) const { return turn::hash_value(tuple, 0); }
   };
   struct Bound {
     std::uint32_t generation = 0;
