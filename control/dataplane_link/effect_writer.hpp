@@ -49,8 +49,8 @@ public:
   const Counters& counters() const { return counters_; }
 
 private:
-  // Not noexcept: the standard library then keeps the hash with each node, and a chain is walked without hashing
-  // every neighbour again.
+  // Not noexcept: the standard library then keeps the hash with each node, and a chain is walked without
+  // hashing every neighbour again.
   struct TupleHash {
     std::size_t operator()(const turn::FiveTuple& tuple) const { return turn::hash_value(tuple, 0); }
   };
