@@ -25,8 +25,9 @@ FAMILIES = {
 class MemifRelay(Relay):
     """No netdev behind the port: every next hop is the load program."""
 
-    def __init__(self, lab, socket):
-        base = ("--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
+    def __init__(self, lab, socket, role="server"):
+        self.load_role = "client" if role == "server" else "server"
+        base = ("--port", f"memif:{socket},role={role},mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
                 "--listening-ip", Lab.LISTEN6, "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6,
                 "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", "--next-hop", f"::/0,port=0,mac={LOAD_MAC}",
                 "--no-huge")
@@ -36,7 +37,7 @@ class MemifRelay(Relay):
     def load(self, *options, family="v4", client=None, rate=10000, seconds=3):
         """turnpike-load, started in the client namespace."""
         server, usual_client, peer = FAMILIES[family]
-        command = [self.binaries / "turnpike-load", "--port", f"memif:{self.socket},role=client", "--json", "--no-huge",
+        command = [self.binaries / "turnpike-load", "--port", f"memif:{self.socket},role={self.load_role}", "--json", "--no-huge",
                    "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
                    "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
                    "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]
