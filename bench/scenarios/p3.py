@@ -4,16 +4,14 @@
 import argparse
 import contextlib
 import pathlib
-import signal
 import statistics
-import sys
 import tempfile
 import time
 
 from socket_lab import Lab
 from socket_load import Load, Scenario
 from socket_servers import XDP_MODE, Server, Unavailable, modes
-from surroundings import ROOT, build, check_cpus, describe, fail, write_report
+from surroundings import ROOT, begin, fail, write_report
 from swap_server import MODE as TESTPMD
 from swap_server import SwapServer
 
@@ -130,12 +128,7 @@ def run(options, report):
 
 def main():
     options = parse()
-    # So that everything that was made is taken away again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    check_cpus(GENERATOR_CPU, SERVER_CPU)
-    if not options.no_build:
-        build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
-    report = {**describe("p3"), "results": []}
+    report = begin("p3", options, GENERATOR_CPU, SERVER_CPU)
     try:
         run(options, report)
     finally:

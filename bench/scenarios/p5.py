@@ -6,15 +6,13 @@ import contextlib
 import json
 import pathlib
 import re
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_servers import Server, Unavailable, modes
-from surroundings import ROOT, build, check_cpus, describe, fail, write_report
+from surroundings import ROOT, begin, fail, write_report
 
 GENERATOR_CPU, SERVER_CPU = 0, 1
 OURS = "xdp"
@@ -116,12 +114,7 @@ def show(rows):
 
 def main():
     options = parse()
-    # So that everything that was made is taken away again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    check_cpus(GENERATOR_CPU, SERVER_CPU)
-    if not options.no_build:
-        build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
-    report = {**describe("p5"), "results": []}
+    report = begin("p5", options, GENERATOR_CPU, SERVER_CPU)
     try:
         with tempfile.TemporaryDirectory(prefix="turnpike-p5-") as directory, Lab(SERVER_CPU, GENERATOR_CPU) as lab:
             report["results"] = Bench(options, lab, pathlib.Path(directory)).run()

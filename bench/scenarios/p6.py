@@ -5,16 +5,14 @@ import argparse
 import contextlib
 import json
 import pathlib
-import signal
 import subprocess
-import sys
 import tempfile
 
 import socket_meter
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_load import Load, Scenario
 from socket_servers import Server, Unavailable, modes
-from surroundings import ROOT, build, check_cpus, describe, fail, write_report
+from surroundings import ROOT, begin, fail, write_report
 
 GENERATOR_CPU, SERVER_CPU = 0, 1
 MODES = ("xdp", "gso", "turnserver")
@@ -135,12 +133,7 @@ def run(options, report):
 
 def main():
     options = parse()
-    # So that everything that was made is taken away again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    check_cpus(GENERATOR_CPU, SERVER_CPU)
-    if not options.no_build:
-        build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
-    report = {**describe("p6"), "results": []}
+    report = begin("p6", options, GENERATOR_CPU, SERVER_CPU)
     try:
         run(options, report)
     except Unavailable as why:

@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import subprocess
 import sys
 
@@ -48,6 +49,16 @@ def check_cpus(*cpus, root=True):
 
 def build(preset, *targets):
     subprocess.run([ROOT / "scripts/build", preset, *targets], check=True)
+
+
+def begin(name, options, *cpus):
+    """What a scenario with a lab of its own does first; the head of its report."""
+    # So that everything that was made is taken away again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    check_cpus(*cpus)
+    if not options.no_build:
+        build(options.preset, "turnpike-dataplane", "turnpike-control", "turnpike-load")
+    return {**describe(name), "results": []}
 
 
 def write_report(report, path):
