@@ -2,6 +2,7 @@
 // EAL's arguments, the driver's, and the wait for the other side.
 #include "bench/load/port.hpp"
 
+#include <rte_alarm.h>
 #include <rte_bus_vdev.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -11,6 +12,7 @@
 
 #include <array>
 #include <cstring>
+#include <semaphore>
 #include <vector>
 
 namespace turnpike::load {
@@ -96,6 +98,24 @@ void fill(rte_mempool*, void* argument, void* object, unsigned) {
   std::memcpy(static_cast<char*>(mbuf->buf_addr) + RTE_PKTMBUF_HEADROOM, frame.data(), frame.size());
 }
 
+// Runs work() in EAL's interrupt thread and returns when it is done. net_memif reads its control socket
+// there: closed by another thread, the device is freed under the other side's last message, when both go at a
+// time.
+template <typename Work>
+void in_interrupt_thread(const Work& work) {
+  struct Call {
+    const Work& work;
+    std::binary_semaphore done{0};
+  } call{work};
+  const auto run = [](void* argument) {
+    auto* const waiting = static_cast<Call*>(argument);
+    waiting->work();
+    waiting->done.release();
+  };
+  if (rte_eal_alarm_set(1, run, &call) != 0) return work();
+  call.done.acquire();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Port>> Port::open(const Options& options) {
@@ -118,6 +138,7 @@ Status Port::start(const Options& options) {
 
 Status Port::start_device(const Options& options) {
   const std::string devargs = devargs_of(options.port);
+  memif_ = options.port.kind() == PortKind::kMemif;
   const std::string name = devargs.substr(0, devargs.find(','));
   const std::string what = "port=" + options.port.spec.text;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) == 0) return Unit{};  // EAL has found the PCI device
@@ -168,10 +189,11 @@ Status Port::connect() {
 }
 
 Port::~Port() {
-  if (id_ != RTE_MAX_ETHPORTS) {
+  const auto close = [this] {
     rte_eth_dev_stop(id_);
     rte_eth_dev_close(id_);
-  }
+  };
+  if (id_ != RTE_MAX_ETHPORTS) memif_ ? in_interrupt_thread(close) : close();
   rte_ring_free(loop_);
   rte_eal_cleanup();
 }

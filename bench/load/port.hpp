@@ -56,6 +56,7 @@ private:
   std::uint16_t id_ = RTE_MAX_ETHPORTS;
   rte_mempool* pool_ = nullptr;
   rte_ring* loop_ = nullptr;  // of a null port
+  bool memif_ = false;
 };
 
 inline Bytes bytes_of(const rte_mbuf* mbuf) noexcept {
