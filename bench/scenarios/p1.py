@@ -10,7 +10,7 @@ import tempfile
 
 from forwarders import GENERATOR_CPU, WORKER_CPU, Load, Setting, pair
 from programs import hugepages, priority
-from slices import alternate, compare
+from slices import add_options, alternate, compare
 from surroundings import ROOT, build, check_cpus, describe, fail, write_report
 
 HUGEPAGES_WANTED, HUGEPAGES_PER_MILLION = 768, 1024
@@ -28,8 +28,7 @@ def parse():
                "docs/performance.md says how to read the result.")
     parser.add_argument("--no-build", action="store_true", help="build nothing")
     parser.add_argument("--preset", default="release", help="use build/PRESET/bin (default release)")
-    parser.add_argument("--slices", type=int, default=40, help="of each of the two (default 40)")
-    parser.add_argument("--seconds", type=float, default=0.25, help="of a slice (default 0.25)")
+    add_options(parser, 40, 0.25)
     parser.add_argument("--sessions", type=numbers, default=[1000], help="one or more numbers, as 1000,100000,1000000 (default 1000)")
     parser.add_argument("--payload", type=numbers, default=[120], help="bytes, one or more, as 64,120,512,1200 (default 120)")
     parser.add_argument("--family", type=numbers, default=[4], help="4, 6 or 4,6 (default 4)")
@@ -56,10 +55,8 @@ def measure(options, huge, load):
         setting = Setting(options.preset, huge, pathlib.Path(directory))
         # The one that is not measured stands still, also while the other one's sessions are set up.
         pairs = [stack.enter_context(pair(name, setting, load)) for name in ("testpmd", "relay")]
-        slices, disturbed = alternate(pairs, options.slices, options.seconds)
+        slices, disturbed = alternate(pairs, options)
         reports = {one.name: one.finish() for one in pairs}
-    if not slices["relay"]:
-        fail("no slice was undisturbed: something else uses both CPUs; stop it and try again")
     ours = reports["relay"]
     sent = sum(ours["sent"].values())
     return {"scenario": "p1", "mode": "indications" if load.indications else "channels", "baseline": "testpmd-5tswap",

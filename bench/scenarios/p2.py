@@ -12,8 +12,8 @@ import tempfile
 
 from forwarders import GENERATOR_CPU, WORKER_CPU, Load, Setting, pair
 from programs import hugepages, priority
-from slices import alternate
-from surroundings import ROOT, build, check_cpus, describe, fail, write_report
+from slices import add_options, alternate
+from surroundings import ROOT, build, check_cpus, describe, write_report
 
 HUGEPAGES_WANTED = 768
 NAMES = ("testpmd", "relay")
@@ -26,8 +26,7 @@ def parse():
                "docs/performance.md says how to read the result.")
     parser.add_argument("--no-build", action="store_true", help="build nothing")
     parser.add_argument("--preset", default="release", help="use build/PRESET/bin (default release)")
-    parser.add_argument("--slices", type=int, default=20, help="of each of the two and each share (default 20)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of a slice (default 0.5)")
+    add_options(parser, 20, 0.5, " and each share")
     parser.add_argument("--shares", default="10,50,90", help="of the lower capacity, in percent (default 10,50,90)")
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--payload", type=int, default=120, help="bytes (default 120)")
@@ -44,9 +43,7 @@ def run(options, huge, load):
     with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as directory, contextlib.ExitStack() as stack:
         setting = Setting(options.preset, huge, pathlib.Path(directory))
         pairs = [stack.enter_context(pair(name, setting, load)) for name in NAMES]
-        slices, disturbed = alternate(pairs, options.slices, options.seconds)
-        if not slices["relay"]:
-            fail("no slice was undisturbed: something else uses both CPUs; stop it and try again")
+        slices, disturbed = alternate(pairs, options)
         return slices, {one.name: one.finish() for one in pairs}, disturbed
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import statistics
 import time
 
-# A slice counts when generator and worker had nearly all of their CPUs; others belong to whoever disturbed.
-UNDISTURBED = 0.9
+from surroundings import fail
+
 MOST_TRIES = 4
 
 
@@ -24,8 +24,16 @@ class Slice:
         return self.received / self.worker_s / 1e6
 
     @property
-    def undisturbed(self):
-        return min(self.worker_s, self.generator_s) >= UNDISTURBED * self.seconds
+    def cpu_percent(self):
+        """Of its time, of whichever had less: generator or worker."""
+        return 100 * min(self.worker_s, self.generator_s) / self.seconds
+
+
+def add_options(parser, slices, seconds, of=""):
+    parser.add_argument("--slices", type=int, default=slices, help=f"of each of the two{of} (default {slices})")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"of a slice (default {seconds})")
+    parser.add_argument("--undisturbed", type=float, default=90, metavar="PERCENT",
+                        help="a round counts when all workers and generators had that much of their CPUs (default 90)")
 
 
 def run_slice(pair, seconds):
@@ -39,19 +47,20 @@ def run_slice(pair, seconds):
     return Slice(took, gone.worker_s, gone.generator_s, gone.sent, gone.received)
 
 
-def alternate(pairs, rounds, seconds, tell=lambda done: None):
-    """{name: slices}, as many of each as rounds; and how many rounds were thrown away. Who begins changes every round."""
+def alternate(pairs, options):
+    """{name: slices}, options.slices of each; and how many rounds were thrown away. Who begins changes every round."""
     slices, disturbed, tries = {pair.name: [] for pair in pairs}, 0, 0
-    while len(slices[pairs[0].name]) < rounds and tries < MOST_TRIES * rounds:
+    while len(slices[pairs[0].name]) < options.slices and tries < MOST_TRIES * options.slices:
         order = pairs if tries % 2 == 0 else pairs[::-1]
         tries += 1
-        turn = {pair.name: run_slice(pair, seconds) for pair in order}
-        if not all(one.undisturbed for one in turn.values()):
+        turn = {pair.name: run_slice(pair, options.seconds) for pair in order}
+        if any(one.cpu_percent < options.undisturbed for one in turn.values()):
             disturbed += 1
             continue
         for name, one in turn.items():
             slices[name].append(one)
-        tell(len(slices[pairs[0].name]))
+    if not slices[pairs[0].name]:
+        fail("no round was undisturbed: something else uses the CPUs; stop it and try again, or count such rounds too: --undisturbed 0")
     return slices, disturbed
 
 

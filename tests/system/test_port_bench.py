@@ -19,9 +19,9 @@ def run(*command, timeout=150):
 
 
 def bench(name, tmp_path, *options):
-    """The report of a short run with ordinary memory."""
+    """The report of a short run with ordinary memory; whatever else the machine does meanwhile."""
     report = tmp_path / "report.json"
-    run(ROOT / "scripts/bench", name, "--no-build", "--preset", PRESET, "--no-huge", "--json", report, *options)
+    run(ROOT / "scripts/bench", name, "--no-build", "--preset", PRESET, "--no-huge", "--undisturbed", 0, "--json", report, *options)
     return json.loads(report.read_text())
 
 
