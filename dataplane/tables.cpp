@@ -26,9 +26,17 @@ bool valid(const shm::Slot& slot, std::size_t capacity) noexcept {
   return slot.index < capacity && slot.generation != 0;
 }
 
-bool same_endpoints(const shm::AllocationFact& a, const shm::AllocationFact& b) noexcept {
-  if ((a.client_next_hop == kToControl) != (b.client_next_hop == kToControl)) return false;
-  return a.client == b.client && a.server == b.server && a.relay_v4 == b.relay_v4 && a.relay_v6 == b.relay_v6;
+bool same_client(const shm::AllocationFact& a, const shm::AllocationFact& b) noexcept {
+  return a.client == b.client && a.server == b.server &&
+         (a.client_next_hop == kToControl) == (b.client_next_hop == kToControl);
+}
+
+bool same_relays(const shm::AllocationFact& a, const shm::AllocationFact& b) noexcept {
+  return a.relay_v4 == b.relay_v4 && a.relay_v6 == b.relay_v6;
+}
+
+const wire::Endpoint& relay_of(const shm::AllocationFact& fact, std::size_t family) noexcept {
+  return family == kV4 ? fact.relay_v4 : fact.relay_v6;
 }
 
 // Whether `relay` is a relayed address of the allocation.
@@ -103,7 +111,7 @@ std::uint32_t Tables::only_live_sharer(std::uint32_t slot, Tick now) const noexc
 std::uint32_t Tables::find_permission(std::uint32_t allocation, const FlowKey& key) const noexcept {
   return permission_index_.find(allocation, key, [&](std::uint32_t slot) {
     const PermissionRecord& record = permission_records_[slot];
-    return record.fact.allocation.index == allocation && record.key == key;
+    return record.fact.allocation.index == allocation && key_of(record) == key;
   });
 }
 
@@ -113,60 +121,85 @@ Tables::AllocationRecord* Tables::owner(const shm::Slot& allocation) noexcept {
   return record.fact.allocation.generation == allocation.generation ? &record : nullptr;
 }
 
-bool Tables::keys_of(const shm::AllocationFact& fact, const LocalAddresses& locals,
-                     AllocationRecord& record) const noexcept {
-  record.keys[0] = {};
+FlowKey Tables::client_key(const shm::AllocationFact& fact, std::uint16_t server) noexcept {
+  return server == kNoLocal ? FlowKey{} : make_key(fact.client, {server, fact.server.port}, KeyTag::kClient);
+}
+
+FlowKey Tables::relay_key(const AllocationRecord& record, std::size_t family) noexcept {
+  const std::uint16_t local = record.relays[family];
+  if (local == kNoLocal) return {};
+  return make_key(wire::Endpoint{}, {local, relay_of(record.fact, family).port}, KeyTag::kRelay);
+}
+
+FlowKey Tables::key_of(const PermissionRecord& record) noexcept {
+  const wire::Endpoint peer{record.fact.peer, 0, 0};
+  return make_key(peer, {record.relay, record.fact.relay.port}, KeyTag::kPermission);
+}
+
+// An allocation's client never changes, and its channels go before it does.
+FlowKey Tables::to_peer_key(const ChannelRecord& record) const noexcept {
+  FlowKey key = client_key(allocation_records_[record.fact.allocation.index].fact, record.server);
+  if (key.tag != 0) key.tag = record.fact.number;
+  return key;
+}
+
+FlowKey Tables::to_client_key(const ChannelRecord& record) noexcept {
+  return make_key(record.fact.peer, {record.relay, record.fact.relay.port}, KeyTag::kPeer);
+}
+
+bool Tables::find_locals(const LocalAddresses& locals, AllocationRecord& record) noexcept {
+  const shm::AllocationFact& fact = record.fact;
   if (fact.client_next_hop != kToControl) {
     const LocalAddresses::Entry* server = locals.find(fact.server.address);
     if (server == nullptr || server->listener_port != fact.server.port) return false;
-    record.keys[0] = make_key(fact.client, {server->index, fact.server.port}, KeyTag::kClient);
+    record.server = server->index;
   }
-  const std::array<const wire::Endpoint*, 2> relays{&fact.relay_v4, &fact.relay_v6};
   bool any = false;
-  for (std::size_t i = 0; i < relays.size(); ++i) {
-    record.keys[1 + i] = {};
-    if (relays[i]->address.family == wire::Family::kNone) continue;
+  for (std::size_t i = 0; i < record.relays.size(); ++i) {
+    const wire::Endpoint& relay = relay_of(fact, i);
+    if (relay.address.family == wire::Family::kNone) continue;
     RelayRef ref;
-    const bool right_family = relays[i]->address.is_v4() == (i == kV4);
-    if (!right_family || !relay_ref(*relays[i], locals, ref)) return false;
-    record.keys[1 + i] = make_key(wire::Endpoint{}, ref, KeyTag::kRelay);
+    const bool right_family = relay.address.is_v4() == (i == kV4);
+    if (!right_family || !relay_ref(relay, locals, ref)) return false;
+    record.relays[i] = ref.local;
     any = true;
   }
   return any;
 }
 
-// Tells by tag 0 which keys it did not add.
+// Tells by kNoLocal which keys it did not add.
 bool Tables::add_keys(AllocationRecord& record) noexcept {
   const std::uint32_t slot = record.fact.allocation.index;
-  bool added = record.keys[0].tag == 0 || add(record.keys[0], slot);
-  if (!added) record.keys[0] = {};
-  for (std::size_t i = 0; i < record.sharers.size(); ++i) {
-    FlowKey& key = record.keys[1 + i];
+  bool added = record.server == kNoLocal || add(client_key(record.fact, record.server), slot);
+  if (!added) record.server = kNoLocal;
+  for (std::size_t i = 0; i < record.relays.size(); ++i) {
+    const FlowKey key = relay_key(record, i);
     if (key.tag == 0) continue;
     // An address record that was overwritten could let one key stand for both families.
     const std::uint32_t first = find(key);
-    added = added && (first == kNoSlot || allocation_records_[first].keys[1 + i] == key);
+    added = added && (first == kNoSlot || relay_key(allocation_records_[first], i) == key);
     added = added && add_shared(key, slot, relay_sharers(i));
-    if (!added) key = {};
+    if (!added) record.relays[i] = kNoLocal;
   }
   return added;
 }
 
 void Tables::drop_keys(AllocationRecord& record) noexcept {
-  drop(record.keys[0]);
-  for (std::size_t i = 0; i < record.sharers.size(); ++i) {
-    const FlowKey& key = record.keys[1 + i];
+  drop(client_key(record.fact, record.server));
+  record.server = kNoLocal;
+  for (std::size_t i = 0; i < record.relays.size(); ++i) {
+    const FlowKey key = relay_key(record, i);
     if (key.tag != 0) drop_shared(key, record.fact.allocation.index, relay_sharers(i));
+    record.relays[i] = kNoLocal;
   }
-  record.keys = {};
 }
 
 Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& locals) noexcept {
   if (!valid(fact.allocation, allocation_records_.size())) return Applied::kInvalid;
   AllocationRecord& record = allocation_records_[fact.allocation.index];
-  const bool refresh =
-      record.fact.allocation.generation == fact.allocation.generation && same_endpoints(record.fact, fact);
-  if (refresh) {
+  const bool known = record.fact.allocation.generation == fact.allocation.generation;
+  if (known && !same_client(record.fact, fact)) return Applied::kInvalid;
+  if (known && same_relays(record.fact, fact)) {
     record.fact = fact;
     allocations_[fact.allocation.index].next_hop = fact.client_next_hop;
     follow(record);
@@ -175,10 +208,11 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
   AllocationRecord fresh;
   fresh.fact = fact;
   Flow flow;
-  if (!keys_of(fact, locals, fresh) || !make_header(fact.server, fact.client, flow)) return Applied::kInvalid;
-  if (fresh.keys[0].tag != 0 && is_other(fresh.keys[0], fact.allocation.index)) return Applied::kInvalid;
+  if (!find_locals(locals, fresh) || !make_header(fact.server, fact.client, flow)) return Applied::kInvalid;
+  const FlowKey client = client_key(fact, fresh.server);
+  if (client.tag != 0 && is_other(client, fact.allocation.index)) return Applied::kInvalid;
   // Same generation, other relays: a family was removed. Permissions and channels of the other family stay.
-  if (record.fact.allocation.generation == fact.allocation.generation) {
+  if (known) {
     fresh.first_permission = record.first_permission;
     fresh.first_channel = record.first_channel;
     drop_keys(record);
@@ -195,9 +229,8 @@ Applied Tables::install(const shm::AllocationFact& fact, const LocalAddresses& l
   allocations_[fact.allocation.index] = flow;
   AllocationInfo& info = infos_[fact.allocation.index];
   info = {};
-  for (int family : {kV4, kV6}) {
-    const FlowKey& key = fresh.keys[1 + family];
-    if (key.tag != 0) info.relays[family] = {key.local, key.local_port};
+  for (std::size_t i = 0; i < fresh.relays.size(); ++i) {
+    if (fresh.relays[i] != kNoLocal) info.relays[i] = {fresh.relays[i], relay_of(fact, i).port};
   }
   remove_other_families(record);
   follow(record);
@@ -228,8 +261,8 @@ Applied Tables::install(const shm::PermissionFact& fact, const LocalAddresses& l
   PermissionRecord& record = permission_records_[fact.permission.index];
   const wire::Endpoint peer{fact.peer, 0, 0};
   const FlowKey key = make_key(peer, relay, KeyTag::kPermission);
-  const bool same = record.fact.permission.generation == fact.permission.generation && record.key == key &&
-                    record.fact.allocation.index == fact.allocation.index;
+  const bool same = record.fact.permission.generation == fact.permission.generation &&
+                    key_of(record) == key && record.fact.allocation.index == fact.allocation.index;
   if (!same) {
     Flow flow;
     const std::uint32_t before = find_permission(fact.allocation.index, key);
@@ -240,7 +273,7 @@ Applied Tables::install(const shm::PermissionFact& fact, const LocalAddresses& l
     flow.allocation = fact.allocation.index;
     permissions_[fact.permission.index] = flow;
     mark_sharing(find(key));
-    record.key = key;
+    record.relay = relay.local;
     permission_index_.insert(fact.allocation.index, key, fact.permission.index);
     link(allocation->first_permission, fact.permission.index, permission_links());
   }
@@ -259,12 +292,16 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
   }
   if (locals.is_service(fact.peer)) return Applied::kInvalid;
   ChannelRecord& record = channel_records_[fact.channel.index];
-  FlowKey to_peer = allocation->keys[0];
-  if (to_peer.tag != 0) to_peer.tag = fact.number;  // else control names the channel itself
-  const FlowKey to_client = make_key(fact.peer, relay, KeyTag::kPeer);
+  ChannelRecord fresh;
+  fresh.fact = fact;
+  fresh.server = allocation->server;  // kNoLocal: control names the channel itself
+  fresh.relay = relay.local;
+  const FlowKey to_peer = to_peer_key(fresh);
+  const FlowKey to_client = to_client_key(fresh);
   ChannelFlows& flows = channels_[fact.channel.index];
-  const bool same = record.fact.channel.generation == fact.channel.generation && record.to_peer == to_peer &&
-                    record.to_client == to_client && record.fact.allocation.index == fact.allocation.index;
+  const bool same = record.fact.channel.generation == fact.channel.generation &&
+                    record.fact.allocation.index == fact.allocation.index && to_peer_key(record) == to_peer &&
+                    to_client_key(record) == to_client;
   if (!same) {
     Flow peer_flow;
     const bool taken = (to_peer.tag != 0 && is_other(to_peer, fact.channel.index)) ||
@@ -278,8 +315,7 @@ Applied Tables::install(const shm::ChannelFact& fact, const LocalAddresses& loca
     }
     flows.to_peer = peer_flow;
     flows.to_peer.allocation = fact.allocation.index;
-    record.to_peer = to_peer;
-    record.to_client = to_client;
+    record = fresh;
     link(allocation->first_channel, fact.channel.index, channel_links());
   }
   record.fact = fact;
@@ -309,8 +345,9 @@ void Tables::remove_permission(shm::Slot slot) noexcept {
   if (!valid(slot, permission_records_.size())) return;
   PermissionRecord& record = permission_records_[slot.index];
   if (record.fact.permission.generation != slot.generation) return;
-  mark_sharing(drop_shared(record.key, slot.index, permission_sharers()));
-  permission_index_.erase(record.fact.allocation.index, record.key, slot.index);
+  const FlowKey key = key_of(record);
+  mark_sharing(drop_shared(key, slot.index, permission_sharers()));
+  permission_index_.erase(record.fact.allocation.index, key, slot.index);
   unlink(allocation_records_[record.fact.allocation.index].first_permission, slot.index, permission_links());
   permissions_[slot.index] = {};
   record = {};
@@ -320,8 +357,8 @@ void Tables::remove_channel(shm::Slot slot) noexcept {
   if (!valid(slot, channel_records_.size())) return;
   ChannelRecord& record = channel_records_[slot.index];
   if (record.fact.channel.generation != slot.generation) return;
-  drop(record.to_peer);
-  drop(record.to_client);
+  drop(to_peer_key(record));
+  drop(to_client_key(record));
   unlink(allocation_records_[record.fact.allocation.index].first_channel, slot.index, channel_links());
   channels_[slot.index] = {};
   record = {};

@@ -94,25 +94,27 @@ private:
   // `channel` of a permission's flow, which prepends nothing: whether others stand behind it under its key.
   static constexpr std::uint16_t kAlone = 0;
   static constexpr std::uint16_t kShared = 1;
-  // Cold data, for installing and removing. Lists of an allocation's permissions and channels are intrusive,
-  // and so are those of a key's sharers.
+  // Cold data, for installing and removing. Keys are made again from the facts and from which of our
+  // addresses each was found to be when it was added. Lists of an allocation's permissions and channels are
+  // intrusive, and so are those of a key's sharers.
   struct AllocationRecord {
-    shm::AllocationFact fact;      // generation 0: empty
-    std::array<FlowKey, 3> keys;   // client, IPv4 relay, IPv6 relay; tag 0: not in the hash
-    std::array<Links, 2> sharers;  // of the relays
+    shm::AllocationFact fact;                                 // generation 0: empty
+    std::uint16_t server = kNoLocal;                          // kNoLocal: the client's key is not in the hash
+    std::array<std::uint16_t, 2> relays{kNoLocal, kNoLocal};  // likewise, IPv4 and IPv6
+    std::array<Links, 2> sharers;                             // of the relays
     std::uint32_t first_permission = kNoSlot;
     std::uint32_t first_channel = kNoSlot;
   };
   struct PermissionRecord {
     shm::PermissionFact fact;
-    FlowKey key;
+    std::uint16_t relay = kNoLocal;
     Links links;
     Links sharers;
   };
   struct ChannelRecord {
     shm::ChannelFact fact;
-    FlowKey to_peer;
-    FlowKey to_client;
+    std::uint16_t server = kNoLocal;  // kNoLocal: the client's key is not in the hash
+    std::uint16_t relay = kNoLocal;
     Links links;
   };
 
@@ -126,8 +128,13 @@ private:
   void follow(const ChannelRecord& channel, std::uint64_t allocation_deadline_ns) noexcept;
   void remove_other_families(const AllocationRecord& record) noexcept;
   AllocationRecord* owner(const shm::Slot& allocation) noexcept;
-  bool keys_of(const shm::AllocationFact& fact, const LocalAddresses& locals,
-               AllocationRecord& record) const noexcept;
+  static bool find_locals(const LocalAddresses& locals, AllocationRecord& record) noexcept;
+  // With tag 0 where there is none.
+  static FlowKey client_key(const shm::AllocationFact& fact, std::uint16_t server) noexcept;
+  static FlowKey relay_key(const AllocationRecord& record, std::size_t family) noexcept;
+  static FlowKey key_of(const PermissionRecord& record) noexcept;
+  FlowKey to_peer_key(const ChannelRecord& record) const noexcept;
+  static FlowKey to_client_key(const ChannelRecord& record) noexcept;
   auto permission_links() noexcept {
     return [this](std::uint32_t slot) -> Links& { return permission_records_[slot].links; };
   }
