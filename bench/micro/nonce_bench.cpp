@@ -13,9 +13,9 @@
 namespace turnpike::bench {
 namespace {
 
+using stun::Nonce;
 using turn::FiveTuple;
 using turn::NonceKeys;
-using Nonce = std::array<char, NonceKeys::kNonceSize>;
 
 constexpr Time kNow = seconds(1000);
 constexpr std::int64_t kClients = 100 << 10;
@@ -38,7 +38,7 @@ public:
   explicit RememberedNonces(Crypto& crypto) : crypto_(crypto) {}
 
   Nonce issue(const FiveTuple& client) {
-    std::array<std::uint8_t, 16> random;
+    std::array<std::uint8_t, 14> random;
     crypto_.random(random);
     Nonce nonce;
     nonce.fill('0');

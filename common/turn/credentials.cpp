@@ -27,7 +27,7 @@ std::optional<std::string_view> text(const MessageView& message, Attribute attri
 
 // A3. Nothing: inconsistent. What the cookie says decides whether the list was offered with this nonce;
 // whoever removes or shortens it on the way (bid-down, RFC 8489 section 9.2.1) is found out here.
-std::optional<PasswordAlgorithm> chosen_algorithm(const MessageView& message, NonceFeatures features) {
+std::optional<PasswordAlgorithm> chosen_algorithm(const MessageView& message, stun::NonceFeatures features) {
   const auto list = message.find(Attribute::kPasswordAlgorithms);
   const auto choice = message.find(Attribute::kPasswordAlgorithm);
   if (!features
