@@ -15,7 +15,12 @@ from relay import Relay  # noqa: E402
 from turn_client import TurnClient  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for the marks
 def pytest_collection_modifyitems(items):
+    """What has a lab or relay in common runs in one process, one after the other; see scripts/test."""
+    for item in items:
+        kind = item.callspec.params.get("port_kind", "") if hasattr(item, "callspec") else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{kind}"))
     reason = "needs root" if os.geteuid() != 0 else "" if can_make_namespaces() else "no network namespaces here"
     if reason:
         for item in items:
