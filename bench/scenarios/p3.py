@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 
+from rows import row
 from socket_lab import Lab
 from socket_load import Load, Scenario
 from socket_servers import XDP_MODE, Server, Unavailable, modes
@@ -98,17 +99,17 @@ class Bench:
             return statistics.median(turn[key] for turn in turns)
         mpps, baseline = middle(ours, "delivered_pps") / 1e6, middle(theirs, "delivered_pps") / 1e6
         limited = {who: any(turn["limited_by_generator"] for turn in turns) for who, turns in (("xdp", ours), (name, theirs))}
-        return {"scenario": f"{rival}-{payload}-{flows}", "mode": XDP_MODE.name, "flows": flows, "payload": payload, "family": "ipv4",
-                "train": self.options.train, "mpps": mpps, "baseline": name, "baseline_mpps": baseline, "ratio": mpps / baseline,
-                "goal": GOALS[name], "loss": middle(ours, "loss"), "baseline_loss": middle(theirs, "loss"),
-                "limited_by_generator": limited, "turns": {"xdp": ours, name: theirs}}
+        return row(f"{rival}-{payload}-{flows}", XDP_MODE.name, flows=flows, payload=payload, family=4,
+                   train=self.options.train, mpps=mpps, baseline=name, baseline_mpps=baseline,
+                   goal=GOALS[name], loss=middle(ours, "loss"), baseline_loss=middle(theirs, "loss"),
+                   limited_by_generator=limited, turns={"xdp": ours, name: theirs})
 
 
-def show(row):
-    who = [name for name, limited in row["limited_by_generator"].items() if limited]
+def show(one):
+    who = [name for name, limited in one["limited_by_generator"].items() if limited]
     note = f"  the generator was the limit of {' and '.join(who)}" if who else ""
-    print(f"{row['scenario']:18}{row['mpps']:9.3f}  {row['baseline']:16}{row['baseline_mpps']:8.3f}{row['ratio']:8.2f}{row['goal']:7}"
-          f"{row['loss']:9.3%}{row['baseline_loss']:9.3%}{note}", flush=True)
+    print(f"{one['scenario']:18}{one['mpps']:9.3f}  {one['baseline']:16}{one['baseline_mpps']:8.3f}{one['ratio']:8.2f}{one['goal']:7}"
+          f"{one['loss']:9.3%}{one['baseline_loss']:9.3%}{note}", flush=True)
 
 
 def run(options, report):
@@ -122,8 +123,8 @@ def run(options, report):
                 for flows in options.flows:
                     rows = bench.scenario(rival, flows, payload)
                     report["results"] += rows
-                    for row in rows:
-                        show(row)
+                    for one in rows:
+                        show(one)
 
 
 def main():

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import tempfile
 
+from rows import against, row
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_servers import Server, Unavailable, modes
 from surroundings import ROOT, begin, fail, write_report
@@ -82,7 +83,7 @@ class Bench:
             return {**result, "kib_by_program": {name: kib for name, kib in grown.items() if kib > 0.01}}
 
     def run(self):
-        """Rows, ours first."""
+        """Rows, in the order asked for, next to the first coturn among them."""
         wanted = self.options.modes.split(",")
         candidates = [mode for mode in modes() if mode.name in wanted]
         candidates.sort(key=lambda mode: wanted.index(mode.name))
@@ -90,26 +91,26 @@ class Bench:
         for _ in range(self.options.turns):
             for mode in candidates:
                 turns[mode.name].append(self.turn(mode))
-        return [self.row(name, found, turns) for name, found in turns.items()]
+        rival = next((mode.name for mode in candidates if mode.program), None)
+        return against([self.row(name, found) for name, found in turns.items()], rival)
 
-    def row(self, name, found, turns):
+    def row(self, name, found):
         def middle(results, of):
             return statistics.median(of(result) for result in results)
         rate, kib = middle(found, lambda turn: turn["setup_per_second"]), middle(found, lambda turn: turn["server_memory_kib"]["per_allocation"])
-        ours = next(iter(turns))
-        return {"scenario": f"p5-{self.options.allocations}", "mode": name, "flows": self.options.allocations, "payload": 0, "family": "ipv4",
-                "allocated": min(turn["allocated"] for turn in found), "setups_per_second": rate, "kib_per_allocation": kib,
-                "kib_by_program": found[-1]["kib_by_program"], "baseline": ours,
-                "ratio": rate / middle(turns[ours], lambda turn: turn["setup_per_second"]),
-                "failures": found[-1]["failures"], "turns": found}
+        held = min(turn["allocated"] for turn in found)
+        return row(f"p5-{self.options.allocations}", name, flows=self.options.allocations, payload=0, family=4, mpps=rate / 1e6,
+                   loss=1 - held / self.options.allocations, allocated=held, setups_per_second=rate, kib_per_allocation=kib,
+                   kib_by_program=found[-1]["kib_by_program"], failures=found[-1]["failures"], turns=found)
 
 
 def show(rows):
-    print(f"{'mode':18}{'held':>8}{'set-ups/s':>11}{'of ours':>9}{'KiB each':>10}  by program", flush=True)
-    for row in rows:
-        programs = ", ".join(f"{name} {kib:.2f}" for name, kib in row["kib_by_program"].items())
-        print(f"{row['mode']:18}{row['allocated']:8}{row['setups_per_second']:11.0f}{row['ratio']:9.2f}{row['kib_per_allocation']:10.2f}"
-              f"  {programs}{'  failures ' + str(row['failures']) if row['failures'] else ''}", flush=True)
+    print(f"{'mode':18}{'held':>8}{'set-ups/s':>11}{'ratio':>9}{'KiB each':>10}  by program", flush=True)
+    for one in rows:
+        programs = ", ".join(f"{name} {kib:.2f}" for name, kib in one["kib_by_program"].items())
+        ratio = "-" if one["ratio"] is None else f"{one['ratio']:.2f}"
+        print(f"{one['mode']:18}{one['allocated']:8}{one['setups_per_second']:11.0f}{ratio:>9}{one['kib_per_allocation']:10.2f}"
+              f"  {programs}{'  failures ' + str(one['failures']) if one['failures'] else ''}", flush=True)
 
 
 def main():

@@ -17,15 +17,21 @@ class Slice:
     generator_s: float
     sent: int
     received: int
+    polling: int = 1  # workers; 0 where they sleep, as the generator does: then nothing tells who disturbed
 
     @property
     def mpps(self):
-        """Packets that came back, for a second of the worker's CPU time."""
+        """Packets that came back, for a second of the workers' CPU time."""
         return self.received / self.worker_s / 1e6
 
     @property
+    def clock_mpps(self):
+        return self.received / self.seconds / 1e6
+
+    @property
     def undisturbed(self):
-        return min(self.worker_s, self.generator_s) >= UNDISTURBED * self.seconds
+        wanted = UNDISTURBED * self.seconds
+        return self.polling == 0 or (self.worker_s >= wanted * self.polling and self.generator_s >= wanted)
 
 
 def run_slice(pair, seconds):
@@ -36,7 +42,8 @@ def run_slice(pair, seconds):
     took = time.monotonic() - start
     pair.pause()
     gone = pair.read() - before
-    return Slice(took, gone.worker_s, gone.generator_s, gone.sent, gone.received)
+    polling = 0 if pair.setting.sleeps else len(pair.workers)
+    return Slice(took, gone.worker_s, gone.generator_s, gone.sent, gone.received, polling)
 
 
 def alternate(pairs, rounds, seconds, tell=lambda done: None):

@@ -96,7 +96,7 @@ def test_micro_bench_wants_something_to_run():
     assert done.returncode == 1 and "--filter" in done.stderr
 
 
-@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "micro"))
+@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "p7", "streams", "micro"))
 def test_bench_explains_itself(bench):
     done = subprocess.run([ROOT / "scripts/bench", bench, "--help"], capture_output=True, text=True, check=True,
                           timeout=30)
@@ -126,7 +126,7 @@ def test_p5_weighs_allocations(tmp_path):
     assert ours["allocated"] == theirs["allocated"] == 500 and not ours["failures"] and not theirs["failures"]
     assert 0 < ours["kib_per_allocation"] < theirs["kib_per_allocation"]
     assert set(ours["kib_by_program"]) <= {"turnpike-datapl", "turnpike-contro"}
-    assert theirs["ratio"] == pytest.approx(theirs["setups_per_second"] / ours["setups_per_second"])
+    assert ours["baseline"] == "turnserver" and ours["ratio"] == pytest.approx(ours["setups_per_second"] / theirs["setups_per_second"])
 
 
 def test_p6_floods_beside_calls(tmp_path):
