@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures how fast allocations are made and what one costs, against coturn on the same veth cables."""
+"""Measures how fast allocations are made and what one costs, against coturn on the same veth cables; or how they end (--expiry)."""
 
 import argparse
 import contextlib
@@ -10,10 +10,11 @@ import statistics
 import subprocess
 import tempfile
 
+import expiry
 from rows import against, row
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_servers import Server, Unavailable, modes
-from surroundings import ROOT, begin, fail, write_report
+from surroundings import ROOT, begin, build, fail, write_report
 
 GENERATOR_CPU, SERVER_CPU = 0, 1
 OURS = "xdp"
@@ -33,8 +34,17 @@ def parse():
     parser.add_argument("--allocate-only", action="store_true", help="neither channel nor permission")
     parser.add_argument("--at-once", type=int, default=64, help="requests under way (default 64)")
     parser.add_argument("--turns", type=int, default=3, help="of every mode, alternating (default 3)")
+    parser.add_argument("--expiry", type=int, metavar="N", help="instead: let N allocations of our relay on memif end at once, and look at its passes")
+    parser.add_argument("--parts", default=",".join(expiry.PARTS), help=f"of --expiry: {', '.join(expiry.PARTS)} (default all; lifetime takes 11 minutes)")
+    parser.add_argument("--calls", type=int, default=50, help="that go on beside --expiry (default 50)")
+    parser.add_argument("--call-rate", type=int, default=50_000, help="packets per second of these calls together (default 50000)")
+    parser.add_argument("--watch", type=float, default=10, help="seconds of the part nothing (default 10)")
+    parser.add_argument("--no-huge", action="store_true", help="--expiry: ordinary memory")
     parser.add_argument("--json", type=pathlib.Path, help="where the report goes (default build/bench/p5-COMMIT.json)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := set(options.parts.split(",")) - set(expiry.PARTS):
+        fail(f"no {', '.join(sorted(unknown))} here; see scripts/bench p5 --help")
+    return options
 
 
 def resident_kib(pids):
@@ -116,6 +126,12 @@ def show(rows):
 def main():
     options = parse()
     report = begin("p5", options, GENERATOR_CPU, SERVER_CPU)
+    if options.expiry:
+        if not options.no_build:
+            build(options.preset, "turnpike-loops", "turnpikectl")
+        report["results"] = expiry.run(options)
+        write_report(report, options.json or ROOT / f"build/bench/p5-expiry-{report['commit']}.json")
+        return
     try:
         with tempfile.TemporaryDirectory(prefix="turnpike-p5-") as directory, Lab(SERVER_CPU, GENERATOR_CPU) as lab:
             report["results"] = Bench(options, lab, pathlib.Path(directory)).run()
