@@ -271,8 +271,8 @@ def relay_on_hub(guest):
 def test_pci_generator_drives_a_nic(guest):
     """turnpike-load on a PCI NIC of its own plays clients and peers of the relay on the other one."""
     output = guest.run(f"turnpike-load --port pci:{guest.hub[1]} --json --mac {HUB[1][1]} --server 10.8.1.1:3478 "
-                       "--client-ip 10.8.1.2 --peer-ip 10.8.1.3 --sessions 10 --rate 1000 --seconds 2")
+                       "--client-ip 10.8.1.2 --peer-ip 10.8.1.3 --sessions 10 --rate 1000 --seconds 1")
     result = json.loads(output[output.index("{"):output.rindex("}") + 1])
-    assert result["verified"] == sum(result["received"].values()) > 1500, result
+    assert result["verified"] == sum(result["received"].values()) > 700, result
     assert result["lost"] <= 0.01 * sum(result["sent"].values()), result
     assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "checksum", "address", "untrusted")), result
