@@ -249,7 +249,7 @@ def relay_on_hub(guest):
     """A second relay, on the first NIC of the hub."""
     tables = (word for name in ("allocations", "permissions", "channels") for word in (f"--max-{name}", "100"))
     options = shlex.join(["--instance", "hub", "--port", f"pci:{guest.hub[0]},twin=hub0", "--listening-ip", "10.8.1.1",
-                          "--relay-ip", "10.8.1.1", *tables, *USERS, *PEERS])
+                          "--relay-ip", "10.8.1.1", "--mbufs", "4096", *tables, *USERS, *PEERS])
 
     def start(program):
         guest.run(f"turnpike-{program} {options} >/tmp/hub-{program}.log 2>&1 & echo $! >/tmp/hub-{program}.pid")
