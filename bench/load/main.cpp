@@ -45,7 +45,7 @@ bool measure(Port& port, const Options& options, std::vector<Session>& sessions,
   }
   std::fprintf(stderr, "measuring\n");
   if (options.ndr) {
-    const auto found = find_ndr(options, **traffic, stop_asked);
+    const auto found = find_port_ndr(options, **traffic, stop_asked);
     if (!found) complain(found.error());
     if (found) print_result(options.json, *found);
     return found && inspector.arrivals().bad() == 0;

@@ -215,6 +215,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   Options options;
   const auto mode = values["mode"].as<std::string>();
   options.swap = mode == "swap";
+  options.ndr = mode == "ndr";
   if (auto taken = take_credentials(values, options); !taken) return Error{taken.error()};
   options.indications = values["indications"].as<bool>();
   options.lcores = values["lcores"].as<std::string>();
@@ -226,7 +227,6 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
       probe && values["payload"].defaulted() ? kProbePayload : values["payload"].as<std::uint32_t>();
   if (auto taken = take_sockets(values, payload, options.sockets); !taken) return Error{taken.error()};
   if (!options.sockets.on) {
-    options.ndr = mode == "ndr";
     if (mode != "turn" && mode != "swap" && mode != "ndr")
       return Error{"mode: turn, swap or ndr; others need --sockets"};
     if (auto taken = take_port(values, options); !taken) return Error{taken.error()};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What forwards on CPU 1, the relay and dpdk-testpmd's 5tswap, each on a memif of its own with a generator of its own."""
+"""What forwards on CPU 1 (or more), the relay and dpdk-testpmd's 5tswap, each on a memif of its own with a generator of its own."""
 
 import contextlib
 import dataclasses
@@ -35,6 +35,7 @@ class Load:
     family: int = 4
     indications: bool = False
     rate: int = 0  # packets per second; 0: as many as go through
+    rests: bool = False  # the generator lets others have its CPU when there is nothing to do
 
     @property
     def name(self):
@@ -48,7 +49,12 @@ class Setting:
     preset: str
     huge: bool
     directory: pathlib.Path
-    lcores: str = LCORES
+    worker_cpus: tuple = (WORKER_CPU,)  # of the relay, one each
+    sleeps: bool = False  # an idle worker does
+
+    @property
+    def lcores(self):
+        return ",".join(f"{lcore}@{cpu}" for lcore, cpu in enumerate((GENERATOR_CPU, *self.worker_cpus)))
 
     @property
     def binaries(self):
@@ -60,7 +66,8 @@ def relay_command(setting, load, socket):
     addresses = [f"{relay}{n if load.family == 4 else f'{n:x}'}" for n in range(1, 2 + load.sessions // PORTS_PER_ADDRESS)]
     tables = load.sessions + 1000
     return [ROOT / "scripts/run", "--no-build", "--preset", setting.preset, "--runtime-dir", setting.directory / "run",
-            "--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--lcores", setting.lcores, "--poll", "always",
+            "--port", f"memif:{socket},role=server,mac={RELAY_MAC}", "--lcores", setting.lcores,
+            "--workers", len(setting.worker_cpus), "--poll", "adaptive" if setting.sleeps else "always",
             "--listening-ip", server, *(part for address in addresses for part in ("--relay-ip", address)),
             "--min-port", 1024, "--user", "alice:secret", "--realm", "example.org",
             "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8",
@@ -103,7 +110,7 @@ def testpmd(setting, _load):
         yield socket, children(process.pid)
 
 
-FORWARDERS = {"relay": (relay, "turn"), "testpmd": (testpmd, "swap")}
+FORWARDERS = {"relay": (relay, "turn"), "one-worker": (relay, "turn"), "two-workers": (relay, "turn"), "testpmd": (testpmd, "swap")}
 
 
 def generator_command(setting, load, name, socket, counts):
@@ -112,7 +119,7 @@ def generator_command(setting, load, name, socket, counts):
     return [setting.binaries / "turnpike-load", "--port", f"memif:{socket}", "--mode", FORWARDERS[name][1], "--json",
             "--lcores", f"0@{GENERATOR_CPU}", "--file-prefix", f"bench-load-{name}", "--seconds", RUN_S, "--leave",
             "--at-once", 256, "--sessions", load.sessions, "--payload", load.payload, "--rate", load.rate, "--verify", 64,
-            "--sweep", 0, "--server", endpoint, "--client-ip", client, "--peer-ip", peer, "--relay-mac", RELAY_MAC,
+            *(() if load.rests else ("--sweep", 0)), "--server", endpoint, "--client-ip", client, "--peer-ip", peer, "--relay-mac", RELAY_MAC,
             "--mac", LOAD_MAC, "--counts", counts, *([] if setting.huge else ["--no-huge"]),
             *(["--indications"] if load.indications else [])]
 
@@ -122,7 +129,7 @@ class Reading:
     """All counts of a pair at one moment; CPU times in seconds."""
     sent: int
     received: int
-    worker_s: float
+    worker_s: float  # of all workers together
     generator_s: float
 
     def __sub__(self, other):
@@ -134,21 +141,29 @@ def cpu_time(pid, thread):
     return int(pathlib.Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[0]) / 1e9
 
 
+def threads(pids):
+    return [(pid, int(thread.name)) for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+
+
+def worker_threads(pids):
+    """(process, thread) of each lcore but the main one, as EAL names them."""
+    return [one for one in threads(pids) if name_of(one[1]).startswith("rte-worker")]
+
+
 def busiest_thread(pids, cpu):
     """(process, thread) that is bound to this CPU alone and polls there."""
-    bound = [(pid, int(thread.name)) for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()
-             if os.sched_getaffinity(int(thread.name)) == {cpu}]
-    return max(bound, key=lambda one: cpu_time(*one))
+    return max((one for one in threads(pids) if os.sched_getaffinity(one[1]) == {cpu}), key=lambda one: cpu_time(*one))
 
 
 class Pair:
     """A forwarder and its generator, which run and stand still together."""
 
-    def __init__(self, name, pids, generator, counts):
+    def __init__(self, name, setting, pids, generator, counts):
         self.name = name
+        self.setting = setting
         self.pids = pids
         self.generator = generator
-        self.worker = busiest_thread(pids, WORKER_CPU)
+        self.workers = worker_threads(pids)
         self.polling = busiest_thread([generator.pid], GENERATOR_CPU)
         with open(counts, "rb") as file:
             self.counts = mmap.mmap(file.fileno(), 16, prot=mmap.PROT_READ)
@@ -170,7 +185,15 @@ class Pair:
     def read(self):
         """While it stands still."""
         sent, received = struct.unpack("QQ", self.counts[:])
-        return Reading(sent, received, cpu_time(*self.worker), cpu_time(*self.polling))
+        return Reading(sent, received, sum(cpu_time(*worker) for worker in self.workers), cpu_time(*self.polling))
+
+    def perf(self):
+        """What the workers of a relay have counted so far, one entry each. While it runs."""
+        command = ["nsenter", f"--net=/proc/{self.pids[0]}/ns/net", self.setting.binaries / "turnpikectl", "--runtime-dir",
+                   self.setting.directory / "run", "--json"]
+        answers = [json.loads(subprocess.run([*map(str, command), verb], capture_output=True, check=True, timeout=20).stdout)
+                   for verb in ("perf", "status")]
+        return [{**perf, **status["counters"]} for perf, status in zip(*(answer["workers"] for answer in answers))]
 
     def finish(self):
         """The generator's report."""
@@ -201,7 +224,7 @@ def pair(name, setting, load):
             made = None
             try:
                 wait_measuring(generator, log)
-                made = Pair(name, pids, generator, counts)
+                made = Pair(name, setting, pids, generator, counts)
                 made.pause()
                 yield made
             finally:

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import tempfile
 
+from rows import row
 from surroundings import ROOT, build, check_cpus, describe, fail, write_report
 
 OURS = "turnpike"
@@ -85,22 +86,20 @@ def rows(rates):
             if rival == OURS or ours is None:
                 continue
             mpps, baseline = statistics.median(ours) / 1e6, statistics.median(theirs) / 1e6
-            result.append({"scenario": scenario, "mode": OURS, "baseline": rival, "flows": flows, "payload": payload,
-                           "family": family, "mpps": mpps, "baseline_mpps": baseline, "ratio": mpps / baseline,
-                           # A bench that loses a packet or gets a wrong answer ends with an error instead.
-                           "loss": 0, "deviation": deviation(ours), "baseline_deviation": deviation(theirs),
-                           "turns": ours, "baseline_turns": theirs})
+            # A bench that loses a packet or gets a wrong answer ends with an error instead.
+            result.append(row(scenario, OURS, baseline=rival, flows=flows, payload=payload, family=family, mpps=mpps, baseline_mpps=baseline,
+                              loss=0, deviation=deviation(ours), baseline_deviation=deviation(theirs), turns=ours, baseline_turns=theirs))
     return result
 
 
 def show(table, skipped):
     print(f"\n{'scenario':28}{'flows':>9}{'payload':>9}{'family':>8}{'ours ns':>10}{'rival ns':>10}{'ratio':>8}"
           f"{'±':>6}  rival")
-    for row in table:
-        spread = max(row["deviation"] or 0, row["baseline_deviation"] or 0)
-        parameters = [row[key] if row[key] is not None else "" for key in ("flows", "payload", "family")]
-        print(f"{row['scenario']:28}{parameters[0]:>9}{parameters[1]:>9}{parameters[2]:>8}{1e3 / row['mpps']:10.1f}"
-              f"{1e3 / row['baseline_mpps']:10.1f}{row['ratio']:8.2f}{spread:6.0%}  {row['baseline']}")
+    for one in table:
+        spread = max(one["deviation"] or 0, one["baseline_deviation"] or 0)
+        parameters = [one[key] if one[key] is not None else "" for key in ("flows", "payload", "family")]
+        print(f"{one['scenario']:28}{parameters[0]:>9}{parameters[1]:>9}{parameters[2]:>8}{1e3 / one['mpps']:10.1f}"
+              f"{1e3 / one['baseline_mpps']:10.1f}{one['ratio']:8.2f}{spread:6.0%}  {one['baseline']}")
     for why in sorted(set(skipped.values())):
         print(f"left out ({why}): {', '.join(name for name, reason in skipped.items() if reason == why)}")
 

@@ -10,6 +10,7 @@ import tempfile
 
 from forwarders import GENERATOR_CPU, WORKER_CPU, Load, Setting, pair
 from programs import hugepages, priority
+from rows import row
 from slices import add_options, alternate, compare
 from surroundings import ROOT, build, check_cpus, describe, fail, write_report
 
@@ -55,23 +56,23 @@ def measure(options, huge, load):
         setting = Setting(options.preset, huge, pathlib.Path(directory))
         # The one that is not measured stands still, also while the other one's sessions are set up.
         pairs = [stack.enter_context(pair(name, setting, load)) for name in ("testpmd", "relay")]
-        slices, disturbed = alternate(pairs, options)
+        slices, disturbed = alternate(pairs, options.slices, options.seconds, options.undisturbed)
         reports = {one.name: one.finish() for one in pairs}
     ours = reports["relay"]
     sent = sum(ours["sent"].values())
-    return {"scenario": "p1", "mode": "indications" if load.indications else "channels", "baseline": "testpmd-5tswap",
-            "flows": load.sessions, "payload": load.payload, "family": load.family,
-            **compare(slices["relay"], slices["testpmd"]), "loss": ours["lost"] / max(sent, 1), "lost": ours["lost"],
-            "baseline_lost": reports["testpmd"]["lost"], "slices": len(slices["relay"]), "disturbed": disturbed,
-            "generator_idle": ours["generator_idle"], "baseline_generator_idle": reports["testpmd"]["generator_idle"],
-            "set_ups_per_second": ours["set_ups_per_second"]}
+    return row("p1", "indications" if load.indications else "channels", baseline="testpmd-5tswap",
+               flows=load.sessions, payload=load.payload, family=load.family,
+               **compare(slices["relay"], slices["testpmd"]), loss=ours["lost"] / max(sent, 1), lost=ours["lost"],
+               baseline_lost=reports["testpmd"]["lost"], slices=len(slices["relay"]), disturbed=disturbed,
+               generator_idle=ours["generator_idle"], baseline_generator_idle=reports["testpmd"]["generator_idle"],
+               set_ups_per_second=ours["set_ups_per_second"])
 
 
-def show(row):
-    low, high = row["ratio_quartiles"]
-    print(f"{row['mode']:>12}{row['payload']:>7}{row['family']:>8}{row['flows']:>10}{row['mpps']:>9.3f}{row['baseline_mpps']:>9.3f}"
-          f"{row['ratio']:>8.3f}{f'{low:.3f}-{high:.3f}':>14}{row['disturbed']:>11}{row['lost']:>6}   generator idle "
-          f"{row['generator_idle']:.0%} / {row['baseline_generator_idle']:.0%}", flush=True)
+def show(one):
+    low, high = one["ratio_quartiles"]
+    print(f"{one['mode']:>12}{one['payload']:>7}{one['family']:>8}{one['flows']:>10}{one['mpps']:>9.3f}{one['baseline_mpps']:>9.3f}"
+          f"{one['ratio']:>8.3f}{f'{low:.3f}-{high:.3f}':>14}{one['disturbed']:>11}{one['lost']:>6}   generator idle "
+          f"{one['generator_idle']:.0%} / {one['baseline_generator_idle']:.0%}", flush=True)
 
 
 def main():

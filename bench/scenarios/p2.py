@@ -12,6 +12,7 @@ import tempfile
 
 from forwarders import GENERATOR_CPU, WORKER_CPU, Load, Setting, pair
 from programs import hugepages, priority
+from rows import row
 from slices import add_options, alternate
 from surroundings import ROOT, build, check_cpus, describe, write_report
 
@@ -43,15 +44,16 @@ def run(options, huge, load):
     with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as directory, contextlib.ExitStack() as stack:
         setting = Setting(options.preset, huge, pathlib.Path(directory))
         pairs = [stack.enter_context(pair(name, setting, load)) for name in NAMES]
-        slices, disturbed = alternate(pairs, options)
+        slices, disturbed = alternate(pairs, options.slices, options.seconds, options.undisturbed)
         return slices, {one.name: one.finish() for one in pairs}, disturbed
 
 
-def row(load, share, reports, disturbed):
-    result = {"scenario": "p2", "mode": "indications" if load.indications else "channels", "baseline": "testpmd-5tswap",
-              "flows": load.sessions, "payload": load.payload, "family": load.family, "share_percent": share,
-              "mpps": load.rate / 1e6, "baseline_mpps": load.rate / 1e6, "disturbed": disturbed,
-              "loss": reports["relay"]["lost"] / max(sum(reports["relay"]["sent"].values()), 1)}
+def latencies(load, share, reports, disturbed):
+    """The row of one share."""
+    result = row("p2", "indications" if load.indications else "channels", baseline="testpmd-5tswap",
+                 flows=load.sessions, payload=load.payload, family=load.family, share_percent=share,
+                 mpps=load.rate / 1e6, baseline_mpps=load.rate / 1e6, disturbed=disturbed,
+                 loss=reports["relay"]["lost"] / max(sum(reports["relay"]["sent"].values()), 1))
     for name, report in reports.items():
         for quantile in ("p50", "p99", "p99.9"):
             directions = report["latency_us"].values()
@@ -84,7 +86,7 @@ def main():
         for share in map(int, options.shares.split(",")):
             paced = dataclasses.replace(load, rate=int(min(capacities.values()) * 1e6 * share / 100))
             _, reports, disturbed = run(options, huge, paced)
-            report["results"].append(row(paced, share, reports, disturbed))
+            report["results"].append(latencies(paced, share, reports, disturbed))
             show(report["results"][-1])
     write_report(report, options.json or ROOT / f"build/bench/p2-{report['commit']}.json")
 

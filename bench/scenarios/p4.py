@@ -9,6 +9,7 @@ import time
 
 import socket_meter
 import socket_table
+from rows import against
 from socket_lab import Lab
 from socket_load import Load, Scenario
 from socket_servers import Server, Unavailable, modes
@@ -89,7 +90,7 @@ class Bench:
             return None
 
     def scenario(self, scenario, candidates):
-        """One row per mode."""
+        """One row per mode, next to the first coturn among them."""
         with self.lab.segmentation(scenario.forced):
             found, turns = {}, {}
             for mode in self.left(candidates):
@@ -101,8 +102,9 @@ class Bench:
                     if turn := self.with_server(mode, lambda server, rate=rate: self.load.run(
                             server, scenario, rate, self.options.seconds)):
                         turns[mode.name].append(turn)
-        return [socket_table.row(scenario, name, found[name], results, self.options)
-                for name, results in turns.items() if results]
+        rival = next((mode.name for mode in candidates if mode.program and turns.get(mode.name)), None)
+        return against([socket_table.row(scenario, name, found[name], results, self.options)
+                        for name, results in turns.items() if results], rival)
 
     def prepare(self, server, scenario):
         """The rate for the mode's turns, and its system calls at that rate."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures how fast allocations are made and what one costs, against coturn on the same veth cables."""
+"""Measures how fast allocations are made and what one costs, against coturn on the same veth cables; or how they end (--expiry)."""
 
 import argparse
 import contextlib
@@ -10,9 +10,11 @@ import statistics
 import subprocess
 import tempfile
 
+import expiry
+from rows import against, row
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_servers import Server, Unavailable, modes
-from surroundings import ROOT, begin, fail, write_report
+from surroundings import ROOT, begin, build, fail, write_report
 
 GENERATOR_CPU, SERVER_CPU = 0, 1
 OURS = "xdp"
@@ -32,8 +34,17 @@ def parse():
     parser.add_argument("--allocate-only", action="store_true", help="neither channel nor permission")
     parser.add_argument("--at-once", type=int, default=64, help="requests under way (default 64)")
     parser.add_argument("--turns", type=int, default=3, help="of every mode, alternating (default 3)")
+    parser.add_argument("--expiry", type=int, metavar="N", help="instead: let N allocations of our relay on memif end at once, and look at its passes")
+    parser.add_argument("--parts", default=",".join(expiry.PARTS), help=f"of --expiry: {', '.join(expiry.PARTS)} (default all; lifetime takes 11 minutes)")
+    parser.add_argument("--calls", type=int, default=50, help="that go on beside --expiry (default 50)")
+    parser.add_argument("--call-rate", type=int, default=50_000, help="packets per second of these calls together (default 50000)")
+    parser.add_argument("--watch", type=float, default=10, help="seconds of the part nothing (default 10)")
+    parser.add_argument("--no-huge", action="store_true", help="--expiry: ordinary memory")
     parser.add_argument("--json", type=pathlib.Path, help="where the report goes (default build/bench/p5-COMMIT.json)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := set(options.parts.split(",")) - set(expiry.PARTS):
+        fail(f"no {', '.join(sorted(unknown))} here; see scripts/bench p5 --help")
+    return options
 
 
 def resident_kib(pids):
@@ -82,7 +93,7 @@ class Bench:
             return {**result, "kib_by_program": {name: kib for name, kib in grown.items() if kib > 0.01}}
 
     def run(self):
-        """Rows, ours first."""
+        """Rows, in the order asked for, next to the first coturn among them."""
         wanted = self.options.modes.split(",")
         candidates = [mode for mode in modes() if mode.name in wanted]
         candidates.sort(key=lambda mode: wanted.index(mode.name))
@@ -90,31 +101,37 @@ class Bench:
         for _ in range(self.options.turns):
             for mode in candidates:
                 turns[mode.name].append(self.turn(mode))
-        return [self.row(name, found, turns) for name, found in turns.items()]
+        rival = next((mode.name for mode in candidates if mode.program), None)
+        return against([self.row(name, found) for name, found in turns.items()], rival)
 
-    def row(self, name, found, turns):
+    def row(self, name, found):
         def middle(results, of):
             return statistics.median(of(result) for result in results)
         rate, kib = middle(found, lambda turn: turn["setup_per_second"]), middle(found, lambda turn: turn["server_memory_kib"]["per_allocation"])
-        ours = next(iter(turns))
-        return {"scenario": f"p5-{self.options.allocations}", "mode": name, "flows": self.options.allocations, "payload": 0, "family": "ipv4",
-                "allocated": min(turn["allocated"] for turn in found), "setups_per_second": rate, "kib_per_allocation": kib,
-                "kib_by_program": found[-1]["kib_by_program"], "baseline": ours,
-                "ratio": rate / middle(turns[ours], lambda turn: turn["setup_per_second"]),
-                "failures": found[-1]["failures"], "turns": found}
+        held = min(turn["allocated"] for turn in found)
+        return row(f"p5-{self.options.allocations}", name, flows=self.options.allocations, payload=0, family=4, mpps=rate / 1e6,
+                   loss=1 - held / self.options.allocations, allocated=held, setups_per_second=rate, kib_per_allocation=kib,
+                   kib_by_program=found[-1]["kib_by_program"], failures=found[-1]["failures"], turns=found)
 
 
 def show(rows):
-    print(f"{'mode':18}{'held':>8}{'set-ups/s':>11}{'of ours':>9}{'KiB each':>10}  by program", flush=True)
-    for row in rows:
-        programs = ", ".join(f"{name} {kib:.2f}" for name, kib in row["kib_by_program"].items())
-        print(f"{row['mode']:18}{row['allocated']:8}{row['setups_per_second']:11.0f}{row['ratio']:9.2f}{row['kib_per_allocation']:10.2f}"
-              f"  {programs}{'  failures ' + str(row['failures']) if row['failures'] else ''}", flush=True)
+    print(f"{'mode':18}{'held':>8}{'set-ups/s':>11}{'ratio':>9}{'KiB each':>10}  by program", flush=True)
+    for one in rows:
+        programs = ", ".join(f"{name} {kib:.2f}" for name, kib in one["kib_by_program"].items())
+        ratio = "-" if one["ratio"] is None else f"{one['ratio']:.2f}"
+        print(f"{one['mode']:18}{one['allocated']:8}{one['setups_per_second']:11.0f}{ratio:>9}{one['kib_per_allocation']:10.2f}"
+              f"  {programs}{'  failures ' + str(one['failures']) if one['failures'] else ''}", flush=True)
 
 
 def main():
     options = parse()
     report = begin("p5", options, GENERATOR_CPU, SERVER_CPU)
+    if options.expiry:
+        if not options.no_build:
+            build(options.preset, "turnpike-loops", "turnpikectl")
+        report["results"] = expiry.run(options)
+        write_report(report, options.json or ROOT / f"build/bench/p5-expiry-{report['commit']}.json")
+        return
     try:
         with tempfile.TemporaryDirectory(prefix="turnpike-p5-") as directory, Lab(SERVER_CPU, GENERATOR_CPU) as lab:
             report["results"] = Bench(options, lab, pathlib.Path(directory)).run()

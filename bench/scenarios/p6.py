@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 import socket_meter
+from rows import row
 from socket_lab import CLIENT, LISTEN, PEER, Lab
 from socket_load import Load, Scenario
 from socket_servers import Server, Unavailable, modes
@@ -100,21 +101,21 @@ class Bench:
     def row(self, mode, kind, calls, flood, before, after):
         seconds = after["time"] - before["time"]
         share = {name: (after["programs"][name] - spent) / seconds for name, spent in before["programs"].items() if name in after["programs"]}
-        return {"scenario": f"p6-{kind}", "mode": mode, "flows": self.options.calls, "payload": self.options.payload, "family": "ipv4",
-                "mpps": calls["delivered_pps"] / 1e6, "loss": calls["loss"], "goal": GOAL,
-                "generator_late": calls["late"] + calls["dropped_by_generator"],
-                "p99_us": max(calls["latency_us"][direction].get("p99", 0) for direction in ("to_peer", "to_client")),
-                "cpu_share": share, "server_busy": (after["busy_s"] - before["busy_s"]) / seconds,
-                "flood_pps": flood["sent_pps"] if flood else 0, "flood_answers": flood["answers"] if flood else {},
-                "amplification": flood["amplification"] if flood else 0, "server_answers": flood["server_answers"] if flood else True,
-                "calls": calls, "flood": flood}
+        return row(f"p6-{kind}", mode, flows=self.options.calls, payload=self.options.payload, family=4,
+                   mpps=calls["delivered_pps"] / 1e6, loss=calls["loss"], goal=GOAL,
+                   generator_late=calls["late"] + calls["dropped_by_generator"],
+                   p99_us=max(calls["latency_us"][direction].get("p99", 0) for direction in ("to_peer", "to_client")),
+                   cpu_share=share, server_busy=(after["busy_s"] - before["busy_s"]) / seconds,
+                   flood_pps=flood["sent_pps"] if flood else 0, flood_answers=flood["answers"] if flood else {},
+                   amplification=flood["amplification"] if flood else 0, server_answers=flood["server_answers"] if flood else True,
+                   calls=calls, flood=flood)
 
 
-def show(row):
-    control = next((share for name, share in row["cpu_share"].items() if name.startswith(CONTROL)), None)
+def show(one):
+    control = next((share for name, share in one["cpu_share"].items() if name.startswith(CONTROL)), None)
     share = "-" if control is None else f"{control:.0%}"
-    print(f"{row['mode']:14}{row['scenario'][3:]:16}{row['flood_pps']:11.0f}{row['loss']:10.3%}{row['generator_late']:8}{row['p99_us']:10.0f}"
-          f"{row['server_busy']:7.0%}{share:>9}{row['amplification']:8.2f}  {row['flood_answers']}", flush=True)
+    print(f"{one['mode']:14}{one['scenario'][3:]:16}{one['flood_pps']:11.0f}{one['loss']:10.3%}{one['generator_late']:8}{one['p99_us']:10.0f}"
+          f"{one['server_busy']:7.0%}{share:>9}{one['amplification']:8.2f}  {one['flood_answers']}", flush=True)
 
 
 def run(options, report):

@@ -2,7 +2,6 @@
 """Plots reports of the other benches as SVG."""
 
 import argparse
-import json
 import pathlib
 
 import matplotlib
@@ -10,6 +9,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot  # pylint: disable=wrong-import-position,wrong-import-order
 
+import rows  # pylint: disable=wrong-import-position
 from surroundings import ROOT, fail  # pylint: disable=wrong-import-position
 
 # So that the same report gives the same file.
@@ -32,11 +32,10 @@ def parse():
 
 
 def read(path):
-    """The bench's name and its report; nothing when it has no rows in the common form."""
+    """The bench's name and its report."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        return report["command"][1], report if report["results"] else None
-    except (OSError, ValueError, LookupError, TypeError) as why:
+        return rows.read(path)
+    except (OSError, ValueError) as why:
         fail(f"{path} is no report of a bench: {why}")
 
 
@@ -45,10 +44,10 @@ def caption(report):
     return f"{report['date']}, commit {report['commit']}, {machine['cpus']} × {machine['cpu']}, load {machine['load_at_start']:.1f}"
 
 
-def series(rows, *keys):
+def series(results, *keys):
     """Rows by what these keys say, in their order."""
     groups = {}
-    for row in rows:
+    for row in results:
         groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     return groups
 
@@ -58,10 +57,10 @@ def name_of(key):
     return f"{mode}, IPv{family}, {number}"
 
 
-def against(rows, x, other, label, axes):
+def against(results, x, other, label, axes):
     """Both rates over x, one colour for each series; whether there was anything to draw a line through."""
     drawn = False
-    for index, (key, group) in enumerate(series(rows, "mode", other, "family").items()):
+    for index, (key, group) in enumerate(series(results, "mode", other, "family").items()):
         if len(group) < 2:
             continue
         drawn = True
@@ -86,14 +85,14 @@ def plot_rates(report, x, other, label, title, logarithmic):
 
 
 def plot_latency(report):
-    rows = [row for row in report["results"] if "p99_us" in row]
-    if not rows:
+    found = [row for row in report["results"] if "p99_us" in row]
+    if not found:
         return None
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    shares = [row["share_percent"] for row in rows]
+    shares = [row["share_percent"] for row in found]
     for quantile, style in (("p50", "o-"), ("p99", "s--")):
-        axes.plot(shares, [row[f"{quantile}_us"] for row in rows], style, color="C0", label=f"relay {quantile}")
-        axes.plot(shares, [row[f"baseline_{quantile}_us"] for row in rows], style, color="C1", label=f"testpmd {quantile}")
+        axes.plot(shares, [row[f"{quantile}_us"] for row in found], style, color="C0", label=f"relay {quantile}")
+        axes.plot(shares, [row[f"baseline_{quantile}_us"] for row in found], style, color="C1", label=f"testpmd {quantile}")
     axes.set_yscale("log")
     axes.set(xlabel="percent of the lower capacity", ylabel="µs", title="Latency over memif")
     axes.legend(fontsize="small")
@@ -102,14 +101,14 @@ def plot_latency(report):
 
 def plot_ratios(report):
     """A bar for every row that has a rival."""
-    rows = [row for row in report["results"] if row.get("ratio")][:MOST_BARS]
-    if not rows:
+    found = [row for row in report["results"] if row.get("ratio")][:MOST_BARS]
+    if not found:
         return None
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.25 * len(rows)))
+    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.25 * len(found)))
     names = [", ".join(str(row[key]) for key in ("scenario", "mode", "baseline", "flows", "payload") if row.get(key) is not None)
-             for row in rows]
-    axes.barh(range(len(rows)), [row["ratio"] for row in rows])
-    axes.set_yticks(range(len(rows)), names, fontsize="x-small")
+             for row in found]
+    axes.barh(range(len(found)), [row["ratio"] for row in found])
+    axes.set_yticks(range(len(found)), names, fontsize="x-small")
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set(xlabel="ratio to the rival", title=" ".join(report["command"][:2]))
@@ -131,7 +130,7 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     for path in options.reports:
         bench, report = read(path)
-        for name, figure in (plots(bench, report) if report else {}).items():
+        for name, figure in plots(bench, report).items():
             if figure is None:
                 continue
             figure.text(0.01, 0.005, caption(report), fontsize="xx-small")

@@ -17,16 +17,23 @@ class Slice:
     generator_s: float
     sent: int
     received: int
+    polling: int = 1  # workers; 0 where they sleep, as the generator does: then nothing tells who disturbed
 
     @property
     def mpps(self):
-        """Packets that came back, for a second of the worker's CPU time."""
+        """Packets that came back, for a second of the workers' CPU time."""
         return self.received / self.worker_s / 1e6
 
     @property
+    def clock_mpps(self):
+        return self.received / self.seconds / 1e6
+
+    @property
     def cpu_percent(self):
-        """Of its time, of whichever had less: generator or worker."""
-        return 100 * min(self.worker_s, self.generator_s) / self.seconds
+        """Of its time, of whoever had least: a worker or the generator. Of programs that sleep nobody can say."""
+        if self.polling == 0:
+            return 100
+        return 100 * min(self.worker_s / self.polling, self.generator_s) / self.seconds
 
 
 def add_options(parser, slices, seconds, of=""):
@@ -44,17 +51,18 @@ def run_slice(pair, seconds):
     took = time.monotonic() - start
     pair.pause()
     gone = pair.read() - before
-    return Slice(took, gone.worker_s, gone.generator_s, gone.sent, gone.received)
+    polling = 0 if pair.setting.sleeps else len(pair.workers)
+    return Slice(took, gone.worker_s, gone.generator_s, gone.sent, gone.received, polling)
 
 
-def alternate(pairs, options):
-    """{name: slices}, options.slices of each; and how many rounds were thrown away. Who begins changes every round."""
+def alternate(pairs, rounds, seconds, undisturbed):
+    """{name: slices}, as many of each as rounds; and how many rounds were thrown away. Who begins changes every round."""
     slices, disturbed, tries = {pair.name: [] for pair in pairs}, 0, 0
-    while len(slices[pairs[0].name]) < options.slices and tries < MOST_TRIES * options.slices:
+    while len(slices[pairs[0].name]) < rounds and tries < MOST_TRIES * rounds:
         order = pairs if tries % 2 == 0 else pairs[::-1]
         tries += 1
-        turn = {pair.name: run_slice(pair, options.seconds) for pair in order}
-        if any(one.cpu_percent < options.undisturbed for one in turn.values()):
+        turn = {pair.name: run_slice(pair, seconds) for pair in order}
+        if any(one.cpu_percent < undisturbed for one in turn.values()):
             disturbed += 1
             continue
         for name, one in turn.items():

@@ -12,8 +12,8 @@ DEVICES = {"s0": "relay", "s1": "relay", "c0": "client", "p0": "peer"}
 
 
 class Lab:
-    def __init__(self, server_cpu, generator_cpu):
-        self.prefix = f"tpb{os.getpid()}"
+    def __init__(self, server_cpu, generator_cpu, suffix=""):
+        self.prefix = f"tpb{os.getpid()}{suffix}"
         self.server_cpu = server_cpu
         self.generator_cpu = generator_cpu
 

@@ -12,12 +12,14 @@ import sys
 import tempfile
 import time
 
+from rows import row
 from socket_lab import Lab
 from socket_load import Load, Scenario
 from socket_servers import Mode, Server, Unavailable, modes
 from surroundings import ROOT, build, check_cpus, describe, fail, write_report
 
 GENERATOR_CPU, SERVER_CPU = 0, 1
+OURS = "turnpike"
 PARTS = ("media", "idle", "slow")
 TLS_PORT = 5349
 SAMPLE_S = 0.25
@@ -51,7 +53,12 @@ def parse():
 def servers():
     """Ours and coturn's defaults."""
     ours = next(mode for mode in modes() if mode.name == "gso")
-    return [Mode("turnpike", flags=ours.flags)] + [mode for mode in modes() if mode.name in ("turnserver", "turnserver-new")]
+    return [Mode(OURS, flags=ours.flags)] + [mode for mode in modes() if mode.name in ("turnserver", "turnserver-new")]
+
+
+def rivals(found):
+    """Whom ours is put next to: nobody where there is no coturn."""
+    return [name for name in found if name != OURS] or [None]
 
 
 def resident(pids):
@@ -87,7 +94,7 @@ class Bench:
         return Scenario(clients, 1, transport=transport, port=TLS_PORT if transport == "tls" else 3478)
 
     def media(self, transport, clients):
-        """Mbit/s of payload that arrived for each second of CPU time of the server's processes."""
+        """Payload that arrived for each second of CPU time of the server's processes: a row for each rival."""
         scenario = self.scenario(transport, clients)
         rates, figures, losses = {}, {}, {}
         for mode in servers():
@@ -97,19 +104,18 @@ class Bench:
             for mode in servers():
                 with self.server(mode) as server:
                     turn = self.load.run(server, scenario, rates[mode.name], self.options.seconds)
-                megabits = turn["delivered_pps"] * turn["server"]["time"] * self.options.payload * 8 / 1e6
-                figures.setdefault(mode.name, []).append(megabits / turn["server"]["process_s"])
+                packets = turn["delivered_pps"] * turn["server"]["time"]
+                figures.setdefault(mode.name, []).append(packets / turn["server"]["process_s"])
                 losses.setdefault(mode.name, []).append(turn["loss"])
-        print(f"\n{scenario.name:24}{'offered pps':>14}{'loss':>9}{'Mbit per CPU s':>16}{'ratio to ours':>15}", flush=True)
-        ours = statistics.median(figures["turnpike"])
-        rows = []
-        for name, turns in figures.items():
-            middle = statistics.median(turns)
-            rows.append({"scenario": scenario.name, "mode": name, "flows": clients, "payload": self.options.payload,
-                         "offered_pps": rates[name], "loss": statistics.median(losses[name]),
-                         "mbit_per_cpu_s": middle, "ratio": ours / middle, "turns": turns})
-            print(f"{name:24}{rates[name]:14}{rows[-1]['loss']:9.3%}{middle:16.0f}{ours / middle:15.2f}", flush=True)
-        return rows
+        print(f"\n{scenario.name:24}{'offered pps':>14}{'loss':>9}{'Mbit per CPU s':>16}{'ours to it':>15}", flush=True)
+        middles = {name: statistics.median(turns) / 1e6 for name, turns in figures.items()}
+        for name, mpps in middles.items():
+            print(f"{name:24}{rates[name]:14}{statistics.median(losses[name]):9.3%}{mpps * self.options.payload * 8:16.0f}"
+                  f"{middles[OURS] / mpps:15.2f}", flush=True)
+        return [row(scenario.name, OURS, flows=clients, payload=self.options.payload, family=4, mpps=middles[OURS], baseline=rival,
+                    baseline_mpps=middles.get(rival), loss=statistics.median(losses[OURS]), offered_pps=rates[OURS],
+                    mbit_per_cpu_s=middles[OURS] * self.options.payload * 8, turns={name: figures[name] for name in (OURS, rival) if name})
+                for rival in rivals(figures)]
 
     def grown(self, mode, scenario, rate, *options):
         """Resident KiB of the server before the clients came, and every moment from their first second on."""
@@ -139,17 +145,21 @@ class Bench:
             rate, extra = 0, ("--mode", "alloc", "--allocate-only", "--leave")
         else:
             scenario.direction, rate, extra = "to-client", SLOW_RATE * clients, ("--deaf",)
-        rows = []
+        found = {}
         print(f"\n{part}-{transport}-{clients:<16}{'at most':>12}{'early':>9}{'late':>9}  KiB per client", flush=True)
         for mode in servers():
             before, samples = self.grown(mode, scenario, rate, *extra)
             quarter = max(len(samples) // 4, 1)
             per_client = [(sample - before) / clients for sample in samples]
-            row = {"scenario": f"{part}-{transport}-{clients}", "mode": mode.name, "at_most_kib": max(per_client),
-                   "early_kib": statistics.median(per_client[:quarter]), "late_kib": statistics.median(per_client[-quarter:])}
-            print(f"{mode.name:24}{row['at_most_kib']:12.1f}{row['early_kib']:9.1f}{row['late_kib']:9.1f}", flush=True)
-            rows.append(row)
-        return rows
+            found[mode.name] = {"at_most_kib": max(per_client), "early_kib": statistics.median(per_client[:quarter]),
+                                "late_kib": statistics.median(per_client[-quarter:])}
+            print(f"{mode.name:24}" + "".join(f"{kib:{width}.1f}" for kib, width in zip(found[mode.name].values(), (12, 9, 9))), flush=True)
+        ours = found[OURS]
+        # Memory has no rate: the ratio says how much less ours takes.
+        return [row(f"{part}-{transport}-{clients}", OURS, flows=clients, payload=self.options.payload if rate else 0, family=4, baseline=rival,
+                    ratio=found[rival]["at_most_kib"] / ours["at_most_kib"] if rival else None, **ours,
+                    **({f"baseline_{key}": kib for key, kib in found[rival].items()} if rival else {}))
+                for rival in rivals(found)]
 
     def run(self, part, transport):
         if part == "media":

@@ -3,11 +3,10 @@
 // Without them the packets are handed over between workers.
 #pragma once
 
-#include <rte_flow.h>
-
 #include <string>
 #include <vector>
 
+#include "dataplane/port/peer_rules.hpp"
 #include "dataplane/port/xdp_filter.hpp"
 
 namespace turnpike::dataplane {
@@ -26,8 +25,7 @@ public:
 
 private:
   // Null: refused.
-  rte_flow* add(const shm::LocalAddress& address, std::uint16_t port, std::uint16_t mask,
-                std::uint16_t queue);
+  rte_flow* add(const PeerRule& rule);
   bool add_all(const shm::LocalAddress& address);
   void clear() noexcept;
 

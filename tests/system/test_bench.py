@@ -96,7 +96,7 @@ def test_micro_bench_wants_something_to_run():
     assert done.returncode == 1 and "--filter" in done.stderr
 
 
-@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "micro"))
+@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "p7", "streams", "micro"))
 def test_bench_explains_itself(bench):
     done = subprocess.run([ROOT / "scripts/bench", bench, "--help"], capture_output=True, text=True, check=True,
                           timeout=30)
@@ -112,12 +112,19 @@ def bench(name, report, *options):
     return json.loads(report.read_text())["results"]
 
 
-def test_p3_measures_both_rivals(tmp_path):
-    rows = bench("p3", tmp_path / "p3.json", "--rate", 5000, "--turns", 1, "--seconds", 1, "--flows", 2, "--payloads", 120)
-    assert [row["baseline"] for row in rows][::len(rows) - 1] == ["turnserver", "testpmd"]
-    for row in rows:
-        assert row["ratio"] == pytest.approx(row["mpps"] / row["baseline_mpps"])
-        assert row["mpps"] == pytest.approx(0.005, rel=0.5) == row["baseline_mpps"]
+@pytest.mark.parametrize("rival, baseline", (("testpmd", "testpmd"), ("coturn", "turnserver")))
+def test_p3_measures_in_slices(tmp_path, rival, baseline):
+    row = bench("p3", tmp_path / "p3.json", "--rivals", rival, "--slices", 2, "--slice", 0.2, "--flows", 2, "--payloads", 120)[0]
+    assert row["baseline"] == baseline and row["slices"] == 2
+    assert row["ratio"] > 0 and row["mpps"] > 0.001 < row["baseline_mpps"]
+    assert row["loss"] < 0.01 > row["baseline_loss"]
+
+
+def test_p3_measures_at_a_rate_of_kernel_sockets(tmp_path):
+    (row,) = bench("p3", tmp_path / "p3.json", "--generator", "sockets", "--rivals", "coturn", "--rate", 5000, "--turns", 1, "--seconds", 1,
+                   "--flows", 2, "--payloads", 120)
+    assert row["baseline"] == "turnserver" and row["ratio"] == pytest.approx(row["mpps"] / row["baseline_mpps"])
+    assert row["mpps"] == pytest.approx(0.005, rel=0.5) == row["baseline_mpps"]
 
 
 def test_p5_weighs_allocations(tmp_path):
@@ -126,7 +133,7 @@ def test_p5_weighs_allocations(tmp_path):
     assert ours["allocated"] == theirs["allocated"] == 500 and not ours["failures"] and not theirs["failures"]
     assert 0 < ours["kib_per_allocation"] < theirs["kib_per_allocation"]
     assert set(ours["kib_by_program"]) <= {"turnpike-datapl", "turnpike-contro"}
-    assert theirs["ratio"] == pytest.approx(theirs["setups_per_second"] / ours["setups_per_second"])
+    assert ours["baseline"] == "turnserver" and ours["ratio"] == pytest.approx(ours["setups_per_second"] / theirs["setups_per_second"])
 
 
 def test_p6_floods_beside_calls(tmp_path):

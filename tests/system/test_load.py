@@ -157,6 +157,24 @@ def test_the_same_seed_floods_the_same(lab):
 
 
 @pytest.mark.usefixtures("relay")
+@pytest.mark.parametrize("transport", ("udp", "tls"))
+def test_ndr_searches_between_two_rates(lab, transport):
+    """A machine that stalls may hold less than the maximum: then it says so."""
+    found = load(lab, "--mode", "ndr", "--transport", transport, "--sessions", 4, "--direction", "both", "--seconds", 1,
+                 "--min-rate", 1000, "--max-rate", 2000, "--max-loss", 1)
+    assert found["mode"] == "ndr" and found["transport"] == transport and found["steps"][0]["pps"] == 2000
+    assert found["ndr_pps"] == max((step["pps"] for step in found["steps"] if step["passed"]), default=0)
+    assert (found["limited_by"] == "none") == (found["ndr_pps"] == 2000)
+
+
+@pytest.mark.usefixtures("relay")
+def test_ndr_says_that_no_rate_could_be_offered(lab):
+    found = load(lab, "--mode", "ndr", "--sessions", 4, "--seconds", 1, "--min-rate", 15_000_000, "--max-rate", 15_000_000)
+    assert found["ndr_pps"] == 0 and not found["steps"][0]["passed"] and found["limited_by"] == "generator"
+    assert "late" in found["limited_by_reason"]
+
+
+@pytest.mark.usefixtures("relay")
 def test_probe_finds_a_rate(lab):
     result = load(lab, "--mode", "probe", "--seconds", 1)
     assert result["held_mbps"] > 50 and result["sessions"] == 1 and result["steps"]

@@ -67,10 +67,30 @@ def test_p2_measures_latency_in_slices(tmp_path):
     assert abs(row["added_p99_us"] - (row["p99_us"] - row["baseline_p99_us"])) < 1e-6
 
 
+def test_p7_sets_two_workers_against_one(tmp_path):
+    report = bench("p7", tmp_path, "--slices", 2, "--seconds", 0.2, "--sessions", 20)
+    (row,) = report["results"]
+    assert row["cpus_shared"] == ("caveat" in report)
+    assert row["baseline_handoff_share"] == 0 < row["handoff_share"] < 1.5
+    for prefix in ("", "baseline_"):
+        assert row[f"{prefix}mpps"] > 0 and row[f"{prefix}cpu_mpps"] > 0 and row[f"{prefix}busy_ns_per_packet"] > 0
+    assert row["ratio"] > 0 and row["clock_ratio_quartiles"][0] <= row["clock_ratio"] <= row["clock_ratio_quartiles"][1]
+
+
+def test_p5_watches_passes_beside_calls(tmp_path):
+    report = bench("p5", tmp_path, "--expiry", 500, "--parts", "nothing", "--watch", 1, "--call-rate", 2000, "--calls", 5)
+    (row,) = report["results"]
+    assert row["scenario"] == "p5-expiry-nothing" and row["windows"] > 300 and 0.001 < row["mpps"] < 0.003
+    for count in ("over_us", "own_over_us"):
+        assert list(row[count].values()) == sorted(row[count].values(), reverse=True)
+    assert row["own_us"] <= row["longest_us"] == max(one["longest_us"] for one in row["worst"]) > 0
+
+
 def test_reports_become_plots(tmp_path):
     pytest.importorskip("matplotlib", reason="python3-matplotlib is only for scripts/bench report")
     head = {"date": "2026-01-01", "commit": "0123456789ab", "machine": {"cpu": "a CPU", "cpus": 2, "load_at_start": 0.0}}
-    row = {"mode": "channels", "family": 4, "payload": 120, "mpps": 4.0, "baseline_mpps": 5.0, "ratio": 0.8, "scenario": "p1"}
+    row = {"mode": "channels", "family": 4, "payload": 120, "mpps": 4.0, "baseline": "rival", "baseline_mpps": 5.0, "ratio": 0.8, "loss": 0,
+           "scenario": "p1"}
     reports = {"p1": [{**row, "flows": flows} for flows in (1000, 100_000)], "p4": [{**row, "flows": 8}], "p5": []}
     paths = []
     for name, results in reports.items():
@@ -85,6 +105,8 @@ def test_reports_become_plots(tmp_path):
 
 def test_report_names_the_file_that_is_none(tmp_path):
     pytest.importorskip("matplotlib", reason="python3-matplotlib is only for scripts/bench report")
-    (tmp_path / "odd.json").write_text("[]")
-    done = subprocess.run([ROOT / "scripts/bench", "report", tmp_path / "odd.json"], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 1 and f"{tmp_path}/odd.json is no report" in done.stderr
+    head = {"command": ["scripts/bench", "p4"], "machine": {}, "commit": ""}
+    for odd, why in (([], "no object with command"), ({**head, "results": [{"scenario": "p4", "mode": "gso"}]}, "row 0 has no flows")):
+        (tmp_path / "odd.json").write_text(json.dumps(odd))
+        done = subprocess.run([ROOT / "scripts/bench", "report", tmp_path / "odd.json"], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1 and f"{tmp_path}/odd.json is no report" in done.stderr and why in done.stderr

@@ -89,6 +89,26 @@ Status probe(Options options, std::atomic<bool>& stop) {
   return with_allocations(scene, setup_seconds, measure, stop);
 }
 
+Status ndr(Options options, std::atomic<bool>& stop) {
+  Scene scene(options, {options.sockets.at_once, false, false});
+  double setup_seconds = 0;
+  const auto measure = [&](Scene&, MediaRun& run) -> Status {
+    Status whole{Unit{}};
+    const auto trial = [&](std::uint64_t rate) -> Result<NdrTrial> {
+      options.rate = rate;
+      const Outcome outcome =
+          run.run(std::chrono::seconds(options.warmup), std::chrono::seconds(options.seconds), stop);
+      if (whole) whole = judge(outcome.settled);
+      return trial_of(options, outcome);
+    };
+    const auto found = find_ndr(options, trial, stop);
+    if (!found) return Error{found.error()};
+    print_ndr(options, *found);
+    return whole;
+  };
+  return with_allocations(scene, setup_seconds, measure, stop);
+}
+
 Status soak(const Options& options, std::atomic<bool>& stop) {
   Scene scene(options, {options.sockets.at_once, true, false});
   if (auto opened = scene.open(); !opened) return opened;
@@ -120,6 +140,8 @@ Status run_mode(const Options& options, std::atomic<bool>& stop) {
       return probe(options, stop);
     case Mode::kSoak:
       return soak(options, stop);
+    case Mode::kNdr:
+      return ndr(options, stop);
     case Mode::kMedia:
       break;
   }

@@ -73,8 +73,9 @@ Status take_transport(const std::string& text, SocketOptions& options) {
 }
 
 Status take_mode(const std::string& text, SocketOptions& options) {
-  constexpr std::array<std::pair<std::string_view, Mode>, 6> kModes{{{"turn", Mode::kMedia},
+  constexpr std::array<std::pair<std::string_view, Mode>, 7> kModes{{{"turn", Mode::kMedia},
                                                                      {"swap", Mode::kMedia},
+                                                                     {"ndr", Mode::kNdr},
                                                                      {"alloc", Mode::kAlloc},
                                                                      {"soak", Mode::kSoak},
                                                                      {"invalid", Mode::kInvalid},
@@ -84,7 +85,7 @@ Status take_mode(const std::string& text, SocketOptions& options) {
     options.mode = mode;
     return Unit{};
   }
-  return Error{"mode: turn, swap, alloc, soak, invalid or probe, not " + text};
+  return Error{"mode: turn, swap, ndr, alloc, soak, invalid or probe, not " + text};
 }
 
 Status take_role(const std::string& text, bool swap, SocketOptions& options) {

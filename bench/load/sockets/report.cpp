@@ -161,20 +161,25 @@ Json probe_step_json(const Options& options, const ProbeStep& step) {
 
 }  // namespace
 
-Bottleneck find_bottleneck(const Options& options, const Outcome& outcome) {
-  if (options.sockets.deaf) return {"generator", "its clients take no media (--deaf)"};
+NdrTrial trial_of(const Options& options, const Outcome& outcome) {
   const std::uint64_t refused = outcome.settled.refused - outcome.begin.refused;
   const bool streams = is_stream(options.sockets.transport);
   const Losses losses = losses_of(options, outcome);
   const std::uint64_t expected = sending_directions(options.sockets).empty()
                                      ? losses.delivered + losses.dropped + losses.lost
                                      : losses.sent + refused + outcome.missed;
-  return bottleneck_of({.offered = expected,
-                        .late = outcome.missed,
-                        .refused = streams ? 0 : refused,
-                        .blocked = streams ? refused : 0,
-                        .dropped = losses.dropped,
-                        .lost = losses.lost});
+  return {{.offered = expected,
+           .late = outcome.missed,
+           .refused = streams ? 0 : refused,
+           .blocked = streams ? refused : 0,
+           .dropped = losses.dropped,
+           .lost = losses.lost},
+          losses.sent};
+}
+
+Bottleneck find_bottleneck(const Options& options, const Outcome& outcome) {
+  if (options.sockets.deaf) return {"generator", "its clients take no media (--deaf)"};
+  return bottleneck_of(trial_of(options, outcome).packets);
 }
 
 void print_media(Scene& scene, const Outcome& outcome, double setup_seconds) {
@@ -263,6 +268,14 @@ void tell_probe_step(const Options& options, const ProbeStep& step) {
                               found["dropped_by_generator"].get<std::uint64_t>())
                    .c_str(),
                found["lost_in_relay"].dump().c_str(), step.bottleneck.who.c_str());
+}
+
+void print_ndr(const Options& options, const Json& found) {
+  Json result{{"mode", "ndr"}};
+  result.update(scenario_json(options));
+  result.erase("offered_pps");
+  result.update(found);
+  print_result(options.json, result);
 }
 
 void print_probe(const Options& options, const std::vector<ProbeStep>& steps) {

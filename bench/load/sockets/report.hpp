@@ -2,6 +2,7 @@
 // What a run over sockets found, for people or as JSON.
 #pragma once
 
+#include "bench/load/ndr.hpp"
 #include "bench/load/sockets/alloc.hpp"
 #include "bench/load/sockets/churn.hpp"
 #include "bench/load/sockets/flood.hpp"
@@ -11,6 +12,7 @@
 namespace turnpike::load {
 
 Bottleneck find_bottleneck(const Options& options, const Outcome& outcome);
+NdrTrial trial_of(const Options& options, const Outcome& outcome);
 
 void print_media(Scene& scene, const Outcome& outcome, double setup_seconds);
 void print_soak(Scene& scene, const Outcome& outcome, const ChurnCounts& churn);
@@ -18,6 +20,7 @@ void print_alloc(const Options& options, const AllocOutcome& outcome, const Sign
 void print_flood(const Options& options, const FloodOutcome& outcome);
 // A line on standard error.
 void tell_probe_step(const Options& options, const ProbeStep& step);
+void print_ndr(const Options& options, const Json& found);
 void print_probe(const Options& options, const std::vector<ProbeStep>& steps);
 
 }  // namespace turnpike::load

@@ -17,7 +17,7 @@ constexpr bool is_stream(ClientTransport transport) {
   return transport == ClientTransport::kTcp || transport == ClientTransport::kTls;
 }
 
-enum class Mode : std::uint8_t { kMedia, kAlloc, kSoak, kInvalid, kProbe };
+enum class Mode : std::uint8_t { kMedia, kAlloc, kSoak, kInvalid, kProbe, kNdr };
 enum class Role : std::uint8_t { kBoth, kClient, kPeer };
 
 struct SocketOptions {

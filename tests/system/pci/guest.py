@@ -20,9 +20,9 @@ class GuestError(RuntimeError):
 
 
 class Guest:
-    """Each NIC is (kind, tap name, MAC); the n-th stands in the guest at PCI address 0000:00:(3+n).0."""
+    """Each NIC is (kind, tap name, MAC); the n-th stands in the guest at PCI address 0000:00:(3+n).0. Those without a tap share a hub."""
 
-    def __init__(self, namespace, image, nics, memory=1024, cpus=2):
+    def __init__(self, namespace, image, nics, memory=1408, cpus=2):
         self.work = tempfile.TemporaryDirectory(prefix="turnpike-guest-")
         self.console = os.path.join(self.work.name, "console")
         agent = os.path.join(self.work.name, "agent")
@@ -35,7 +35,8 @@ class Guest:
             "-serial", f"file:{self.console}", "-serial", f"unix:{agent},server=on,wait=off",
         ]
         for index, (kind, tap, mac) in enumerate(nics):
-            command += ["-netdev", f"tap,id=n{index},ifname={tap},script=no,downscript=no",
+            cable = f"tap,id=n{index},ifname={tap},script=no,downscript=no" if tap else f"hubport,id=n{index},hubid=0"
+            command += ["-netdev", cable,
                         "-device", f"{NICS[kind]},netdev=n{index},mac={mac},addr=0x{FIRST_SLOT + index:x}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.sequence = 0
@@ -104,7 +105,7 @@ class Guest:
                     raise
                 time.sleep(0.2)
 
-    def bind_vfio(self, count, hugepages=128):
+    def bind_vfio(self, count, hugepages=288):
         """Gives every NIC to vfio-pci and reserves 2 MiB hugepages; gives the NICs' PCI addresses."""
         addresses = [f"0000:00:{FIRST_SLOT + index:02x}.0" for index in range(count)]
         self.run(f"echo {hugepages} >/proc/sys/vm/nr_hugepages")

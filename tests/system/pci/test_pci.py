@@ -4,6 +4,7 @@
 Client and peer are on the host's taps; relay and kernel twins are in the guest, on hugepages.
 """
 
+import json
 import re
 import shlex
 import socket
@@ -22,7 +23,7 @@ import stun
 from turn_client import Arrival, Messages, TurnClient
 
 IMAGE = ROOT / "build/system/pci"
-PROGRAMS = ("turnpike-dataplane", "turnpike-control", "turnpikectl")
+PROGRAMS = ("turnpike-dataplane", "turnpike-control", "turnpikectl", "turnpike-load")
 # kind, tap (renamed to the lab's device), role, MAC, addresses of the kernel twin, addresses of the host's end
 NICS = (
     ("e1000", "c0", "client", "02:00:00:00:01:01", (f"{Lab.LISTEN}/24", f"{Lab.LISTEN6}/64"),
@@ -30,6 +31,8 @@ NICS = (
     ("virtio", "p0", "peer", "02:00:00:00:02:01", (f"{Lab.RELAY}/24", f"{Lab.RELAY6}/64"),
      (f"{Lab.PEER}/24", f"{Lab.PEER6}/64")),
 )
+# Two more, on a hub of their own: for a relay and for turnpike-load.
+HUB = (("e1000", "02:00:00:00:03:01"), ("virtio", "02:00:00:00:04:01"))
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +50,16 @@ def guest(lab):
     """A guest whose NICs are bound to vfio-pci, with hugepages; its cables end in the client and peer namespaces."""
     binaries = [ROOT / "build" / PRESET / "bin" / program for program in PROGRAMS]
     subprocess.run([ROOT / "tests/system/pci/make-initramfs", IMAGE, *binaries], check=True, timeout=300)
-    guest = Guest(lab.namespace("relay"), IMAGE, [(kind, device, mac) for kind, device, _, mac, _, _ in NICS])
+    guest = Guest(lab.namespace("relay"), IMAGE, [*((kind, device, mac) for kind, device, _, mac, _, _ in NICS),
+                                                         *((kind, None, mac) for kind, mac in HUB)])
     try:
         for _, device, role, _, _, addresses in NICS:
             lab.run("relay", "ip", "link", "set", device, "netns", lab.namespace(role))
             lab.run(role, "ip", "link", "set", device, "up")
             for address in addresses:
                 lab.run(role, "ip", "address", "add", address, "dev", device, *(["nodad"] if ":" in address else []))
-        guest.addresses = guest.bind_vfio(len(NICS))
+        addresses = guest.bind_vfio(len(NICS) + len(HUB))
+        guest.addresses, guest.hub = addresses[:len(NICS)], addresses[len(NICS):]
         yield guest
     finally:
         guest.stop()
@@ -237,3 +242,37 @@ def test_pci_counters_live(lab, relay):
     client.refresh(0)
     client.close()
     peer.close()
+
+
+@pytest.fixture
+def relay_on_hub(guest):
+    """A second relay, on the first NIC of the hub."""
+    tables = (word for name in ("allocations", "permissions", "channels") for word in (f"--max-{name}", "100"))
+    options = shlex.join(["--instance", "hub", "--port", f"pci:{guest.hub[0]},twin=hub0", "--listening-ip", "10.8.1.1",
+                          "--relay-ip", "10.8.1.1", "--mbufs", "4096", *tables, *USERS, *PEERS])
+
+    def start(program):
+        guest.run(f"turnpike-{program} {options} >/tmp/hub-{program}.log 2>&1 & echo $! >/tmp/hub-{program}.pid")
+
+    try:
+        start("dataplane")
+        guest.wait_for("ip link set hub0 up && ip address add 10.8.1.1/24 dev hub0", 30)
+        start("control")
+        guest.wait_for("grep '^ready: ' /tmp/hub-control.log", 30)
+    except GuestError as error:
+        raise AssertionError(f"{error}\n{guest.run('cat /tmp/hub-*.log', check=False)}") from error
+    yield
+    for program in ("control", "dataplane"):
+        guest.run(f"kill $(cat /tmp/hub-{program}.pid)")
+        guest.wait_for(f"! kill -0 $(cat /tmp/hub-{program}.pid) 2>/dev/null", 20)
+
+
+@pytest.mark.usefixtures("relay_on_hub")
+def test_pci_generator_drives_a_nic(guest):
+    """turnpike-load on a PCI NIC of its own plays clients and peers of the relay on the other one."""
+    output = guest.run(f"turnpike-load --port pci:{guest.hub[1]} --json --mac {HUB[1][1]} --server 10.8.1.1:3478 "
+                       "--client-ip 10.8.1.2 --peer-ip 10.8.1.3 --sessions 10 --rate 1000 --seconds 1")
+    result = json.loads(output[output.index("{"):output.rindex("}") + 1])
+    assert result["verified"] == sum(result["received"].values()) > 700, result
+    assert result["lost"] <= 0.01 * sum(result["sent"].values()), result
+    assert not any(result[fault] for fault in ("reordered", "duplicate", "corrupt", "checksum", "address", "untrusted")), result
