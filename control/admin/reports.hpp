@@ -2,11 +2,12 @@
 // What turnpikectl shows, as JSON.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "common/base/time.hpp"
-#include "control/listeners/listeners.hpp"
-#include "control/runtime/engine.hpp"
+#include "control/runtime/shard.hpp"
 #include "control/runtime/statistics.hpp"
 
 namespace turnpike::control {
@@ -16,9 +17,8 @@ using Json = nlohmann::ordered_json;
 struct ReportSources {
   const ControlOptions& options;
   const Attachment& attachment;
-  const Engine& engine;
-  const Listeners& listeners;
-  const UserDirectory& users;
+  std::span<const std::unique_ptr<Shard>>
+      shards;  // each is asked on its own thread; the first is the caller's
   const Statistics& statistics;
   Time started{};
 };

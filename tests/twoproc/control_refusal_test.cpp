@@ -154,7 +154,7 @@ TEST_F(HostileDataplane, random_cells_and_indices_change_nothing) {
     commands.indices->head.store(random() >> random() % 64);
     dataplane.region().worker(0).applied_seq.store(random());
     dataplane.region().header().port_count = static_cast<std::uint32_t>(random());
-    dataplane.wake_control();
+    dataplane.wake_control(round % 2);
     usleep(500);
   }
   EXPECT_FALSE(control->exit_code(milliseconds(100))) << control->errors();

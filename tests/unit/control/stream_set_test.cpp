@@ -67,7 +67,8 @@ protected:
   boost::asio::io_context io;
   ClientTable table{1};
   RecordingHandler handler;
-  StreamSet set{io, table, handler, {3, 2}};
+  ConnectionCount count{{3, 2}};
+  StreamSet set{io, table, handler, count};
   std::unique_ptr<StreamListener> listener;
 };
 
