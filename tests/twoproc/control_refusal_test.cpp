@@ -50,6 +50,14 @@ TEST(ControlRefuses, a_region_that_is_not_finished) {
   expect_refusal(control, "not finished starting");
 }
 
+TEST(ControlRefuses, more_threads_than_workers) {
+  FakeDataplane dataplane(2);
+  dataplane.publish();
+  Process control(control_command(dataplane, {"--control-threads", "3"}));
+  ASSERT_TRUE(dataplane.serve_control());
+  expect_refusal(control, "control-threads=3: the dataplane has 2 worker(s)");
+}
+
 TEST(ControlRefuses, a_region_whose_sizes_lie) {
   FakeDataplane dataplane;
   dataplane.region().header().capacity.allocations = 1u << 25;
