@@ -26,36 +26,6 @@ Json counters_of(const shm::WorkerBlock& block) {
   return counters;
 }
 
-// What one shard says of itself; the sum of all is shown.
-struct ShardReport {
-  std::size_t sessions = 0;
-  double busy = 0;
-  Json server;
-  Json link;
-  Json clients;
-  Json users;
-  struct Ring {
-    WorkerIndex index;
-    std::uint32_t commands;
-    std::size_t backlog;
-  };
-  std::vector<Ring> rings;
-};
-
-// The numbers of an object, and those of the objects in it.
-void add_numbers(Json& sum, const Json& more) {
-  for (const auto& [name, value] : more.items()) {
-    if (value.is_object()) add_numbers(sum[name], value);
-    if (value.is_number()) sum[name] = sum[name].get<std::uint64_t>() + value.get<std::uint64_t>();
-  }
-}
-
-Json sum_of(const std::vector<ShardReport>& shards, Json ShardReport::*part) {
-  Json sum = shards.front().*part;
-  for (std::size_t i = 1; i < shards.size(); ++i) add_numbers(sum, shards[i].*part);
-  return sum;
-}
-
 const ShardReport::Ring& ring_of(const std::vector<ShardReport>& shards, WorkerIndex worker) {
   for (const ShardReport& shard : shards) {
     for (const ShardReport::Ring& ring : shard.rings) {
@@ -101,86 +71,6 @@ const char* authentication(const ControlOptions& options) {
   if (options.turn.stun_only) return "none, STUN only";
   if (!options.turn.authenticate) return "none";
   return options.ephemeral.enabled ? "ephemeral" : "long-term";
-}
-
-Json report_server(const Engine& engine) {
-  Json counters = Json::object();
-  engine.server().counters().for_each([&](std::string_view name, std::string_view, std::uint64_t value) {
-    counters[std::string(name)] = value;
-  });
-  return counters;
-}
-
-Json report_link(const Engine& engine) {
-  return {{"requests", engine.reader().counters().requests},
-          {"refusals", engine.reader().counters().refusals},
-          {"events_invalid", engine.reader().counters().invalid},
-          {"event_rings_corrupt", engine.reader().counters().corrupt},
-          {"replies", engine.writer().counters().replies},
-          {"replies_dropped", engine.queues().dropped_datagrams()},
-          {"replies_without_path", engine.writer().counters().replies_without_path},
-          {"facts_rebound", engine.writer().counters().rebound},
-          {"facts_outside_tables", engine.writer().counters().outside_tables},
-          {"next_hops", engine.next_hops().size()},
-          {"next_hops_unresolved", engine.next_hops().unresolved()},
-          {"next_hops_full", engine.next_hops().counters().table_full},
-          {"destinations_without_route", engine.next_hops().counters().no_route}};
-}
-
-Json report_clients(const Engine& engine, const Listeners& listeners) {
-  Json clients{{"connections", listeners.connections()},
-               {"dtls_sessions", listeners.dtls_sessions()},
-               {"media_to_full_ring", engine.queues().dropped_media()},
-               {"messages_too_late", engine.late_messages()}};
-  for_each(listeners.counters(),
-           [&](const char* name, const char*, std::uint64_t value) { clients[name] = value; });
-  return clients;
-}
-
-Json report_users(const UserDirectory& users, const ParkedRequests& parked) {
-  Json report = Json::object();
-  if (users.has_store()) {
-    report["store"] = users.store_name();
-    report["up"] = users.store_is_up();
-    if (!users.store_is_up()) report["trouble"] = users.trouble();
-  }
-  const UserDirectory::Counters& counters = users.counters();
-  report["counters"] = {{"lookups", counters.lookups},
-                        {"lookups_found", counters.found},
-                        {"lookups_unknown", counters.unknown},
-                        {"lookups_failed", counters.failed},
-                        {"lookups_refused", counters.refused},
-                        {"cache_hits", counters.hits},
-                        {"cached", users.cached()},
-                        {"keys_malformed", counters.malformed},
-                        {"store_outages", counters.outages},
-                        {"requests_waiting", parked.size()},
-                        {"requests_waited", parked.counters().parked},
-                        {"requests_waiting_repeated", parked.counters().repeated},
-                        {"requests_waiting_dropped", parked.counters().dropped}};
-  return report;
-}
-
-ShardReport report_shard(Shard& shard) {
-  const Engine& engine = shard.engine();
-  ShardReport report;
-  report.sessions = engine.server().allocation_count();
-  report.busy = shard.busy();
-  report.server = report_server(engine);
-  report.link = report_link(engine);
-  report.clients = report_clients(engine, shard.listeners());
-  report.users = report_users(shard.users(), engine.parked());
-  for (const WorkerIndex ring : engine.rings()) {
-    report.rings.push_back({ring, engine.queues().ring_used(ring), engine.queues().backlog(ring)});
-  }
-  return report;
-}
-
-std::vector<ShardReport> ask_shards(const ReportSources& sources) {
-  std::vector<ShardReport> reports;
-  for (const auto& shard : sources.shards)
-    reports.push_back(shard->ask([&] { return report_shard(*shard); }));
-  return reports;
 }
 
 // One database, a connection of every shard: it is up when all of them are.
@@ -324,7 +214,7 @@ Json answer_verb(const ReportSources& sources, Time now, const Json& request, co
 Json report_status(const ReportSources& sources, Time now) {
   const auto& header = sources.attachment.region().header();
   const auto& served = first_engine(sources).served();
-  const std::vector<ShardReport> shards = ask_shards(sources);
+  const std::vector<ShardReport> shards = ask_shards(sources.shards);
   Json listening = Json::array();
   for (const wire::IpAddress& address : served.listening) {
     listening.push_back(wire::to_string(wire::Endpoint{address, 0, sources.options.listening_port}));

@@ -2,23 +2,16 @@
 // What turnpikectl shows, as JSON.
 #pragma once
 
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <span>
-
 #include "common/base/time.hpp"
-#include "control/runtime/shard.hpp"
+#include "control/admin/shard_report.hpp"
 #include "control/runtime/statistics.hpp"
 
 namespace turnpike::control {
 
-using Json = nlohmann::ordered_json;
-
 struct ReportSources {
   const ControlOptions& options;
   const Attachment& attachment;
-  std::span<const std::unique_ptr<Shard>>
-      shards;  // each is asked on its own thread; the first is the caller's
+  Shards shards;
   const Statistics& statistics;
   Time started{};
 };
