@@ -101,7 +101,8 @@ Status App::prepare() {
   auto served = choose_addresses(options_, ports, first().network());
   if (!served) return Error{served.error()};
   // Where the dataplane has the sockets, nothing needs to be held or reserved for it.
-  holds_endpoints_ = !listener;
+  if (listener) return make_engines(*served);
+  if (auto held = hold(*served); !held) return held;
   const bool shares_addresses = std::any_of(
       ports.begin(), ports.end(), [](const PortInfo& port) { return port.kind == shm::PortKind::kXdp; });
   if (shares_addresses) {
@@ -143,18 +144,25 @@ Status App::announce() {
   return Unit{};
 }
 
+// Before anything is told to anybody: another program may be there.
+Status App::hold(const ServedAddresses& served) {
+  for (const auto& shard : shards_) {
+    held_.emplace_back();
+    // One of each is enough, unless DTLS is read there.
+    const bool shared = options_.listeners.dtls;
+    if (shard != shards_.front() && !shared) continue;
+    auto held = hold_endpoints(served.listening_endpoints(options_),
+                               shared ? port_use(shard->share()) : PortUse::kAlone);
+    if (!held) return Error{held.error()};
+    held_.back() = std::move(*held);
+  }
+  return Unit{};
+}
+
 Status App::listen() {
   for (const auto& shard : shards_) {
-    const bool is_first = shard == shards_.front();
-    std::vector<HeldEndpoint> held;
-    // One of each is enough, unless DTLS is read there.
-    if (holds_endpoints_ && (is_first || options_.listeners.dtls)) {
-      const PortUse use = options_.listeners.dtls ? port_use(shard->share()) : PortUse::kAlone;
-      auto endpoints = hold_endpoints(shard->engine().served().listening_endpoints(options_), use);
-      if (!endpoints) return Error{endpoints.error()};
-      held = std::move(*endpoints);
-    }
-    const Listeners* tickets = is_first ? nullptr : &first().listeners();
+    const Listeners* tickets = shard == shards_.front() ? nullptr : &first().listeners();
+    auto held = held_.empty() ? std::vector<HeldEndpoint>() : std::move(held_[shard->share().part]);
     if (auto listening = shard->listen(connections_, std::move(held), tickets); !listening) return listening;
   }
   return Unit{};

@@ -38,6 +38,7 @@ private:
   Status open_shards();
   Status prepare();  // addresses, reserved ports, engines
   Status make_engines(const ServedAddresses& served);
+  Status hold(const ServedAddresses& served);
   Status announce();
   Status listen();
   Shard& first() { return *shards_.front(); }
@@ -64,13 +65,12 @@ private:
   Attachment attachment_;
   Statistics statistics_;
   Time started_{};
-  bool holds_endpoints_ =
-      false;  // the listening ones are the dataplane's, and the kernel would give them away
 
   std::deque<boost::asio::io_context> loops_;  // of each shard
   std::optional<turn::Commons> commons_;
   ConnectionCount connections_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::vector<HeldEndpoint>> held_;  // by shard, until it listens
 
   // On the first shard's loop.
   boost::asio::signal_set signals_;
