@@ -145,6 +145,7 @@ Status read_addresses(const config::Options& options, ControlOptions& out) {
 Status read_numbers(const config::Options& options, ControlOptions& out) {
   const auto port = [&](config::OptionName name) { return static_cast<std::uint16_t>(options.number(name)); };
   const auto time = [&](config::OptionName name) { return seconds(options.number(name)); };
+  out.control_threads = static_cast<WorkerIndex>(options.number("control-threads"));
   out.listening_port = port("listening-port");
   out.turn.multiplex_peer = options.flag("multiplex-peer");
   out.turn.multiplex_peer_port = port("multiplex-peer-port");

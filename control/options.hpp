@@ -47,6 +47,7 @@ struct ControlOptions {
   std::vector<wire::IpAddress> relay_ips;      // likewise
   std::vector<ExternalIp> external_ips;
   std::vector<StaticNextHop> next_hops;
+  WorkerIndex control_threads = 1;
   std::uint16_t listening_port = 0;
   ListenerOptions listeners;
   bool listening_port_given = false;

@@ -15,7 +15,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <utility>
+#include <vector>
 
 #include "dataplane/clock.hpp"
 #include "dataplane/eal.hpp"
@@ -87,14 +89,13 @@ public:
       : options_(options),
         signals_(take_signals()),
         wake_main_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        wake_control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         wake_workers_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~Dataplane() { stop_workers(); }
 
   Status start() {
-    for (const auto stage :
-         {&Dataplane::check, &Dataplane::start_eal, &Dataplane::make_packet_memory, &Dataplane::open_ports,
-          &Dataplane::make_region, &Dataplane::make_workers, &Dataplane::make_housekeeping}) {
+    for (const auto stage : {&Dataplane::make_wake_ups, &Dataplane::check, &Dataplane::start_eal,
+                             &Dataplane::make_packet_memory, &Dataplane::open_ports, &Dataplane::make_region,
+                             &Dataplane::make_workers, &Dataplane::make_housekeeping}) {
       if (auto done = (this->*stage)(); !done) return done;
     }
     return launch_workers();
@@ -103,6 +104,7 @@ public:
 
 private:
   Status check();
+  Status make_wake_ups();
   Status start_eal();
   Status make_packet_memory();
   Status open_ports();
@@ -111,12 +113,13 @@ private:
   Status make_housekeeping();
   Status launch_workers();
   void stop_workers();
+  std::vector<int> wake_control() const;
 
   const StartOptions& options_;
   const OwnedFd signals_;
   const OwnedFd wake_main_;
-  const OwnedFd wake_control_;
   const OwnedFd wake_workers_;
+  std::deque<OwnedFd> wake_control_;  // by event ring, the main lcore's last; never moved
 
   // In the order of their making; they go in reverse.
   std::optional<InstanceLock> lock_;
@@ -131,10 +134,22 @@ private:
   std::unique_ptr<Housekeeping> housekeeping_;
 };
 
-Status Dataplane::check() {
-  if (signals_.fd < 0 || wake_main_.fd < 0 || wake_control_.fd < 0 || wake_workers_.fd < 0) {
-    return Error{std::string("eventfd or signalfd: ") + std::strerror(errno)};
+Status Dataplane::make_wake_ups() {
+  bool made = signals_.fd >= 0 && wake_main_.fd >= 0 && wake_workers_.fd >= 0;
+  for (std::uint32_t ring = 0; ring <= options_.capacity.workers; ++ring) {
+    made &= wake_control_.emplace_back(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)).fd >= 0;
   }
+  if (!made) return Error{std::string("eventfd or signalfd: ") + std::strerror(errno)};
+  return Unit{};
+}
+
+std::vector<int> Dataplane::wake_control() const {
+  std::vector<int> fds;
+  for (const OwnedFd& owned : wake_control_) fds.push_back(owned.fd);
+  return fds;
+}
+
+Status Dataplane::check() {
   for (const PortSpec& spec : options_.ports) {
     if (auto checked = check_port(spec); !checked) return checked;
   }
@@ -219,7 +234,7 @@ Status Dataplane::make_workers() {
   config.mbufs = mbufs_.get();
   config.main_asleep = &region_->header().main_asleep;
   config.wake_main = wake_main_.fd;
-  config.wake_control = wake_control_.fd;
+  config.wake_control = wake_control();
   config.wake_workers = wake_workers_.fd;
   config.kernel_sockets = options_.kernel_sockets();
   config.clock = clock_.get();
@@ -240,7 +255,7 @@ Status Dataplane::make_housekeeping() {
   config.clock = clock_.get();
   config.signals = signals_.fd;
   config.wake_main = wake_main_.fd;
-  config.wake_control = wake_control_.fd;
+  config.wake_control = wake_control();
   config.wake_workers = wake_workers_.fd;
   config.control_path = options_.paths.dataplane_socket;
   region_->publish();  // before control can ask for it

@@ -78,8 +78,8 @@ Status Housekeeping::prepare() {
     signalfd_siginfo info;
     stopping_ = read(config_.signals, &info, sizeof info) == sizeof info || stopping_;
   });
-  const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_control,
-                                             config_.wake_workers};
+  const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_workers,
+                                             config_.wake_control};
   auto control = ControlSocket::open(config_.control_path, descriptors, reactor_, [this](bool attached) {
     config_.workers->set_control_attached(attached);
   });
@@ -197,9 +197,9 @@ void Housekeeping::check_links() {
 void Housekeeping::tell_control(shm::Event event) {
   if (!events_.push(static_cast<std::uint16_t>(event), 0, {})) return;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (config_.region->header().control_asleep.exchange(0, std::memory_order_relaxed) == 0) return;
+  if (block().control_asleep.exchange(0, std::memory_order_relaxed) == 0) return;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(config_.wake_control, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = write(config_.wake_control.back(), &one, sizeof one);
 }
 
 void Housekeeping::count(shm::Counter counter) const {

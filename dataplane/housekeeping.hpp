@@ -25,7 +25,7 @@ struct HousekeepingConfig {
   int signals = -1;    // signalfd of what stops the program
   int wake_main = -1;  // eventfds
   int wake_workers = -1;
-  int wake_control = -1;
+  std::vector<int> wake_control;  // by event ring, main's own last
   std::string control_path;
 };
 

@@ -52,7 +52,7 @@ struct alignas(kIsolation) Lcore {
   // checksums, and loops back what we send to ourselves.
   bool kernel_sockets = false;
   int wake_main = -1;
-  int wake_control = -1;
+  int wake_control = -1;                  // of this worker's events
   PortOwners* port_owners = nullptr;      // shared by all workers
   std::vector<HandoffRings> to_worker;    // [other]
   std::vector<HandoffRings> from_worker;  // [other]

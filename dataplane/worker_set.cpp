@@ -47,7 +47,7 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.kernel_sockets = config.kernel_sockets;
   lcore.locals.set_kernel_sockets(config.kernel_sockets);
   lcore.wake_main = config.wake_main;
-  lcore.wake_control = config.wake_control;
+  if (index < config.wake_control.size()) lcore.wake_control = config.wake_control[index];
   lcore.tables = std::move(*tables);
   lcore.reassembly = std::move(*reassembly);
   lcore.port_owners = &owners;

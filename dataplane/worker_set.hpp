@@ -26,8 +26,9 @@ struct WorkerSetConfig {
   std::atomic<std::uint32_t>* main_asleep = nullptr;  // in the region header
   int wake_main = -1;  // eventfd, written when a worker put a frame into a sleeping main's queue
   bool kernel_sockets = false;
-  int wake_workers = -1;         // eventfd, written when a worker that sleeps in epoll has something to do
-  int wake_control = -1;         // eventfd, written when an event was pushed for a sleeping control
+  int wake_workers = -1;  // eventfd, written when a worker that sleeps in epoll has something to do
+  // Eventfds by worker, written when an event was pushed whose taker in control sleeps; empty in tests.
+  std::vector<int> wake_control;
   const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
   bool secure_stun = false;  // Binding is not answered here

@@ -16,7 +16,7 @@
 namespace turnpike::shm {
 
 inline constexpr std::uint64_t kMagic = 0x65'6b'69'70'6e'72'75'74;  // "turnpike"
-inline constexpr std::uint32_t kAbiVersion = 5;
+inline constexpr std::uint32_t kAbiVersion = 6;
 
 inline constexpr std::uint32_t kMaxWorkers = 64;
 inline constexpr std::uint32_t kMaxPorts = 32;
@@ -38,7 +38,7 @@ struct alignas(kIsolation) PortRecord {
 };
 static_assert(sizeof(PortRecord) == 128);
 
-// Per worker. Written by that worker only.
+// Per worker, and the main lcore's. Written by that lcore only, but for control_asleep.
 struct alignas(kIsolation) WorkerBlock {
   std::atomic<std::uint64_t>
       applied_seq;  // W1: stored with release after a fact took effect; control loads with acquire
@@ -48,6 +48,9 @@ struct alignas(kIsolation) WorkerBlock {
   // it: whoever reads 1 writes the eventfd.
   std::atomic<std::uint32_t> asleep;
   std::array<std::uint8_t, kIsolation - 28> padding;
+  // 1 while the thread of control that takes this lcore's events sleeps: RegionHeader's wake-up, each ring
+  // with an eventfd of its own. Apart from the lcore's line: control writes here whenever it goes to sleep.
+  alignas(kIsolation) std::atomic<std::uint32_t> control_asleep;
   WorkerCounters counts;
   ErrorRecords errors;
 };
@@ -92,7 +95,8 @@ struct alignas(kIsolation) RegionHeader {
   // Wake-up: the sleeper stores 1, fences (seq_cst), looks at its rings once more and sleeps; a producer
   // publishes, fences (seq_cst), and on 1 exchanges it for 0 and writes the eventfd. One of the two always
   // sees the other.
-  alignas(kIsolation) std::atomic<std::uint32_t> control_asleep;
+  // So it is done with main_asleep and with every WorkerBlock's control_asleep. A thread of control stores 1
+  // in all its rings' before its one fence.
   alignas(kIsolation) std::atomic<std::uint32_t> main_asleep;
 };
 static_assert(sizeof(RegionHeader) <= 4096);

@@ -16,7 +16,8 @@
 namespace turnpike::shm {
 namespace {
 
-constexpr int kDescriptors = 4;
+constexpr std::size_t kFirstWakeControl = 3;  // in the order of their sending
+constexpr std::size_t kMaxDescriptors = kFirstWakeControl + kMaxWorkers + 1;
 
 Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
 
@@ -26,10 +27,25 @@ void set_timeout(int socket) {
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
+bool read_descriptors(const msghdr& message, HandoverDescriptors& out) {
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || (message.msg_flags & MSG_CTRUNC) != 0)
+    return false;
+  std::array<int, kMaxDescriptors> fds;
+  const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
+  if (bytes <= kFirstWakeControl * sizeof(int) || bytes > sizeof fds) return false;
+  std::memcpy(fds.data(), CMSG_DATA(header), bytes);
+  out.region = fds[0];
+  out.wake_main = fds[1];
+  out.wake_workers = fds[2];
+  out.wake_control.assign(fds.begin() + kFirstWakeControl, fds.begin() + bytes / sizeof(int));
+  return true;
+}
+
 Result<Handover> take_reply(int connection, const std::string& path) {
   HandoverReply reply;
   iovec vector{&reply, sizeof reply};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
   msghdr message{};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
@@ -57,14 +73,11 @@ Result<Handover> take_reply(int connection, const std::string& path) {
       return Error{"dataplane at " + path +
                    ": this user may not attach; run control as root or as the dataplane's user"};
   }
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
-      header->cmsg_len != CMSG_LEN(sizeof(int) * kDescriptors)) {
+  HandoverDescriptors descriptors;
+  if (!read_descriptors(message, descriptors)) {
     return Error{"dataplane at " + path + ": the answer carries no descriptors"};
   }
-  std::array<int, kDescriptors> fds;
-  std::memcpy(fds.data(), CMSG_DATA(header), sizeof fds);
-  return Handover{connection, {fds[0], fds[1], fds[2], fds[3]}, reply.pid};
+  return Handover{connection, std::move(descriptors), reply.pid};
 }
 
 }  // namespace
@@ -85,17 +98,19 @@ Status send_reply(int connection, HandoverReply reply, const HandoverDescriptors
   msghdr message{};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
   if (reply.status == HandoverStatus::kAccepted) {
-    const std::array<int, kDescriptors> fds{descriptors.region, descriptors.wake_main,
-                                            descriptors.wake_control, descriptors.wake_workers};
+    std::vector<int> fds{descriptors.region, descriptors.wake_main, descriptors.wake_workers};
+    fds.insert(fds.end(), descriptors.wake_control.begin(), descriptors.wake_control.end());
+    if (fds.size() > kMaxDescriptors) return Error{"control socket: more descriptors than a message takes"};
+    const std::size_t bytes = sizeof(int) * fds.size();
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fds);
-    std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
+    header->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(header), fds.data(), bytes);
   }
   if (sendmsg(connection, &message, MSG_NOSIGNAL) != sizeof reply)
     return system_error("control socket: answering");

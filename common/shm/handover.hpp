@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/result.hpp"
 
@@ -24,7 +25,7 @@ struct HandoverHello {  // control -> dataplane, first
   std::uint32_t abi_version = 0;
   std::uint32_t pid = 0;
 };
-struct HandoverReply {  // dataplane -> control, with four descriptors when accepted
+struct HandoverReply {  // dataplane -> control, with the descriptors when accepted
   std::uint64_t magic = 0;
   std::uint32_t abi_version = 0;
   HandoverStatus status = HandoverStatus::kAccepted;
@@ -34,9 +35,9 @@ struct HandoverReply {  // dataplane -> control, with four descriptors when acce
 
 struct HandoverDescriptors {
   int region = -1;
-  int wake_main = -1;     // eventfd: control -> main lcore
-  int wake_control = -1;  // eventfd: dataplane -> control
-  int wake_workers = -1;  // eventfd: whoever has work for a worker that sleeps
+  int wake_main = -1;             // eventfd: control -> main lcore
+  int wake_workers = -1;          // eventfd: whoever has work for a worker that sleeps
+  std::vector<int> wake_control;  // eventfds: each worker, and last the main lcore -> who takes its events
 };
 
 // Dataplane side, on an accepted SOCK_SEQPACKET connection. Neither call blocks longer than one second.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/time.hpp"
+#include "common/base/worker_share.hpp"
 #include "common/turn/address_policy.hpp"
 #include "common/turn/effects.hpp"
 #include "common/turn/own_addresses.hpp"
@@ -27,7 +28,8 @@ struct Config {
   bool authenticate = true;           // lt-cred-mech; false is no-auth
   bool authenticate_binding = false;  // secure-stun
   bool stun_only = false;             // Binding alone is served
-  WorkerIndex workers = 1;
+  WorkerIndex workers = 1;            // of the relay
+  WorkerShare share;                  // those that this server has; several share its Commons
   std::vector<RelayAddress> relay_addresses;
   std::uint16_t min_port = 49152;
   std::uint16_t max_port = 65535;
@@ -57,6 +59,7 @@ struct Config {
   std::uint16_t multiplex_peer_port = 3480;
   std::uint16_t multiplex_ports_per_worker = 1;
 
+  bool serves(WorkerIndex worker) const { return worker < workers && share.has(worker); }
   SharedPorts shared_ports() const { return {multiplex_peer_port, multiplex_ports_per_worker, workers}; }
   // Between the first and the last port that a relayed address may have.
   PortRange relay_ports() const {

@@ -51,13 +51,19 @@ PortPool::PortPool(const std::vector<wire::Family>& addresses, const Range& rang
   blocks_.reserve(addresses.size() * range.workers);
   for (std::size_t address = 0; address < addresses.size(); ++address) {
     for (WorkerIndex worker = 0; worker < range.workers; ++worker) {
-      blocks_.emplace_back(worker_ports(worker, range.workers, range.min, range.max));
+      blocks_.emplace_back(range.share.has(worker) ? worker_ports(worker, range.workers, range.min, range.max)
+                                                   : PortRange{});
     }
   }
 }
 
 bool PortPool::has(wire::Family family) const {
   return std::find(families_.begin(), families_.end(), family) != families_.end();
+}
+
+bool PortPool::owns(RelayPort port) const {
+  const WorkerIndex owner = owner_of_port(port.port, range_.workers, range_.min, range_.max);
+  return owner != kNoWorker && range_.share.has(owner) && port.address < families_.size();
 }
 
 std::optional<RelayPort> PortPool::take(wire::Family family, WorkerIndex worker, PortWish wish, Time now) {
@@ -90,8 +96,8 @@ std::uint16_t PortPool::pick(const Block& block, PortWish wish) {
 }
 
 void PortPool::put_back(RelayPort port) {
-  const WorkerIndex owner = owner_of_port(port.port, range_.workers, range_.min, range_.max);
-  if (owner != kNoWorker && port.address < families_.size()) block(port.address, owner).insert(port.port);
+  if (!owns(port)) return;
+  block(port.address, owner_of_port(port.port, range_.workers, range_.min, range_.max)).insert(port.port);
 }
 
 void PortPool::release(RelayPort port, Time now) { resting_.push_back({now + range_.rest, port}); }

@@ -8,6 +8,7 @@
 
 #include "common/base/steering.hpp"
 #include "common/base/time.hpp"
+#include "common/base/worker_share.hpp"
 #include "common/turn/random_set.hpp"
 #include "common/turn/random_source.hpp"
 #include "common/wire/endpoint.hpp"
@@ -33,11 +34,14 @@ public:
     std::uint16_t min;
     std::uint16_t max;
     WorkerIndex workers;
-    Time rest;  // how long a released port stays out of use
+    Time rest;               // how long a released port stays out of use
+    WorkerShare share = {};  // whose blocks these are
   };
   PortPool(const std::vector<wire::Family>& addresses, const Range& range, RandomSource& random);
 
   bool has(wire::Family family) const;
+  // Whether the port lies in a block of this pool.
+  bool owns(RelayPort port) const;
   // From the worker's block of the least used address of that family (RFC 6056: at random).
   std::optional<RelayPort> take(wire::Family family, WorkerIndex worker, PortWish wish, Time now);
   // Nobody but us has known this port yet: it may be used again at once.

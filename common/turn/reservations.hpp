@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "common/stun/attributes.hpp"
 #include "common/turn/port_pool.hpp"
@@ -13,18 +14,15 @@ namespace turnpike::turn {
 
 class Reservations {
 public:
-  Reservations(PortPool& ports, RandomSource& random, Time hold, std::uint32_t capacity)
-      : ports_(ports), random_(random), hold_(hold), capacity_(capacity) {}
+  Reservations(Time hold, std::uint32_t capacity) : hold_(hold), capacity_(capacity) {}
 
   bool full() const { return order_.size() >= capacity_; }
 
-  stun::ReservationToken hold(RelayPort port, Time now) {
-    stun::ReservationToken token;
-    do {
-      token = random_.value<stun::ReservationToken>();
-    } while (!held_.emplace(key(token), Held{port, now + hold_}).second);
+  // False: another port has this token.
+  bool hold(const stun::ReservationToken& token, RelayPort port, Time now) {
+    if (!held_.emplace(key(token), Held{port, now + hold_}).second) return false;
     order_.push_back(key(token));
-    return token;
+    return true;
   }
 
   // A token works once and while it is held, from any 5-tuple.
@@ -33,22 +31,22 @@ public:
     if (found == held_.end() || found->second.until <= now) return std::nullopt;
     return found->second.port;
   }
-  void consume(const stun::ReservationToken& token) { held_.erase(key(token)); }
-  // Nobody was told of the token: its port is free again, if it is still held.
-  void give_back(const stun::ReservationToken& token) {
+  // The port that was held, if it still was.
+  std::optional<RelayPort> remove(const stun::ReservationToken& token) {
     const auto found = held_.find(key(token));
-    if (found == held_.end()) return;
-    ports_.put_back(found->second.port);
+    if (found == held_.end()) return std::nullopt;
+    const RelayPort port = found->second.port;
     held_.erase(found);
+    return port;
   }
 
-  // All are held equally long: the oldest come first.
-  void expire(Time now) {
+  // Adds the ports that nobody came for. All are held equally long: the oldest come first.
+  void expire(Time now, std::vector<RelayPort>& free) {
     while (!order_.empty()) {
       const auto found = held_.find(order_.front());
       if (found != held_.end()) {
         if (found->second.until > now) return;
-        ports_.put_back(found->second.port);
+        free.push_back(found->second.port);
         held_.erase(found);
       }
       order_.pop_front();
@@ -64,8 +62,6 @@ private:
     return std::bit_cast<std::uint64_t>(token);
   }
 
-  PortPool& ports_;
-  RandomSource& random_;
   Time hold_;
   std::uint32_t capacity_;
   std::unordered_map<std::uint64_t, Held> held_;  // keys are random: nobody can choose colliding ones

@@ -213,14 +213,14 @@ LookupId handle_stun(Service& service, const FiveTuple& from, WorkerIndex worker
 }  // namespace
 
 struct Server::State {
-  State(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
-      : service(std::move(config), crypto, users, observer != nullptr ? *observer : silence) {}
+  State(Config config, Crypto& crypto, Users& users, SessionObserver* observer, Commons* commons)
+      : service(std::move(config), crypto, users, observer != nullptr ? *observer : silence, commons) {}
   SessionObserver silence;
   Service service;
 };
 
-Server::Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer)
-    : state_(std::make_unique<State>(std::move(config), crypto, users, observer)) {}
+Server::Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer, Commons* commons)
+    : state_(std::make_unique<State>(std::move(config), crypto, users, observer, commons)) {}
 
 Server::~Server() = default;
 
@@ -228,7 +228,7 @@ LookupId Server::handle_client(const FiveTuple& from, WorkerIndex worker, Bytes 
                                Effects& effects) {
   Service& service = state_->service;
   Step step{now, effects};
-  if (message.empty() || worker >= service.config.workers) {
+  if (message.empty() || !service.config.serves(worker)) {
     ++service.counters.dropped_first_byte;
     return kNoLookup;
   }
@@ -269,7 +269,7 @@ void Server::on_applied(WorkerIndex worker, std::uint64_t seq, Time now) {
 
 void Server::on_refused(WorkerIndex worker, std::uint64_t seq, Time now, Effects& effects,
                         RefusalReason reason) {
-  if (worker >= state_->service.config.workers) return;
+  if (!state_->service.config.serves(worker)) return;
   Step step{now, effects};
   take_refusal(state_->service, worker, seq, reason, step);
 }
@@ -283,7 +283,7 @@ void Server::set_draining(bool draining) { state_->service.draining = draining; 
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
 
 Server::BandwidthUse Server::bandwidth_use() const {
-  return {state_->service.sessions.bandwidth().handed_out(), state_->service.quotas.bps_capacity};
+  return {state_->service.commons.bandwidth_handed_out(), state_->service.quotas.bps_capacity};
 }
 
 const ServerCounters& Server::counters() const { return state_->service.counters; }

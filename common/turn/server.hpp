@@ -20,6 +20,8 @@
 
 namespace turnpike::turn {
 
+class Commons;
+
 // A view of one allocation for `turnpikectl sessions`.
 struct SessionView {
   SlotId allocation;
@@ -40,8 +42,11 @@ struct SessionView {
 
 class Server {
 public:
-  // `crypto`, `users` and `observer` must outlive the server. Without an observer nobody is told.
-  Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer = nullptr);
+  // What is given by reference or pointer must outlive the server. Without an observer nobody is told.
+  // Servers that share one relay's workers out among them (Config::share) have their commons in common, which
+  // any number of threads may use; a server itself and all else that it is given belong to one thread.
+  Server(Config config, Crypto& crypto, Users& users, SessionObserver* observer = nullptr,
+         Commons* commons = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -77,7 +82,7 @@ public:
 
   std::size_t allocation_count() const;
   struct BandwidthUse {
-    std::uint64_t handed_out = 0;  // to all allocations with a limit
+    std::uint64_t handed_out = 0;  // to all allocations with a limit, of all servers
     std::uint64_t capacity = 0;    // 0: endless
   };
   BandwidthUse bandwidth_use() const;

@@ -2,13 +2,13 @@
 // The parts of the server together, and one request on its way through them.
 #pragma once
 
+#include "common/turn/commons.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/deletion_memory.hpp"
 #include "common/turn/nonce.hpp"
 #include "common/turn/peer_policies.hpp"
 #include "common/turn/random_source.hpp"
 #include "common/turn/reply_context.hpp"
-#include "common/turn/reservations.hpp"
 #include "common/turn/server_counters.hpp"
 #include "common/turn/sessions.hpp"
 #include "common/turn/users.hpp"
@@ -16,7 +16,9 @@
 namespace turnpike::turn {
 
 struct Service {
-  Service(Config configuration, Crypto& cryptography, Users& user_keys, SessionObserver& session_observer)
+  // `shared`: the commons of several servers; null: it has its own.
+  Service(Config configuration, Crypto& cryptography, Users& user_keys, SessionObserver& session_observer,
+          Commons* shared)
       : config(std::move(configuration)),
         crypto(cryptography),
         users(user_keys),
@@ -25,9 +27,9 @@ struct Service {
         observer(session_observer),
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
+        commons(shared != nullptr ? *shared : own_commons.emplace(config, random.value<std::uint64_t>())),
         nonces(cryptography),
-        sessions(config, random, counters, own, observer),
-        reservations(sessions.ports(), random, config.reservation_hold, config.max_reservations),
+        sessions(config, random, counters, own, commons, observer),
         deletions(random.value<std::uint64_t>(), config.max_remembered_deletions) {}
 
   // What the realm itself says; nothing for one that is unknown, and for the nobody of no-auth.
@@ -50,9 +52,10 @@ struct Service {
   ServerCounters counters;
   RandomSource random;
   OwnAddresses own;
+  std::optional<Commons> own_commons;
+  Commons& commons;
   NonceKeys nonces;
   Sessions sessions;
-  Reservations reservations;
   DeletionMemory deletions;
   bool draining = false;
 };

@@ -16,22 +16,22 @@ std::vector<Family> families_of(const std::vector<RelayAddress>& addresses) {
 
 // A pool of no ports while they are shared.
 PortPool::Range pool_range(const Config& config) {
-  if (config.multiplex_peer) return {1, 0, config.workers, config.port_rest};
-  return {config.min_port, config.max_port, config.workers, config.port_rest};
+  if (config.multiplex_peer) return {1, 0, config.workers, config.port_rest, config.share};
+  return {config.min_port, config.max_port, config.workers, config.port_rest, config.share};
 }
 
 }  // namespace
 
 Sessions::Sessions(const Config& config, RandomSource& random, ServerCounters& counters,
-                   const OwnAddresses& own, SessionObserver& observer)
+                   const OwnAddresses& own, Commons& commons, SessionObserver& observer)
     : config_(config),
       counters_(counters),
       own_(own),
+      commons_(commons),
       observer_(observer),
       seed_(random.value<std::uint64_t>()),
       ports_(families_of(config.relay_addresses), pool_range(config), random),
       shared_ports_(families_of(config.relay_addresses), config.shared_ports(), config.port_rest),
-      users_(random.value<std::uint64_t>()),
       wheel_(*this) {
   for (WorkerIndex worker = 0; worker < config.workers; ++worker) workers_.emplace_back(config);
 }
@@ -57,7 +57,7 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
   Allocation& allocation = owner.allocations[index];
   allocation.id = {spec.worker, index, owner.allocations.generation(index)};
   allocation.five_tuple = spec.five_tuple;
-  allocation.user = users_.join(spec.user);
+  allocation.user = spec.user;
   allocation.created_by = spec.transaction;
   allocation.created = step.now;
   allocation.failure = spec.failure;
@@ -67,7 +67,7 @@ Allocation& Sessions::create(const NewAllocation& spec, Step& step) {
   }
   allocation.wish = spec.wish;
   allocation.keeps_port = spec.keeps_port;
-  set_max_bps(allocation, spec.max_bps);
+  allocation.max_bps = spec.max_bps;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     if (const auto& port = spec.ports[family == Family::kIpv6 ? 1 : 0]) {
       set_leg(allocation, family, *port, spec.deadline);
@@ -113,8 +113,10 @@ void Sessions::rest_shared_ports(const Allocation& allocation, Time now) {
   }
 }
 
-void Sessions::set_max_bps(Allocation& allocation, std::uint64_t max_bps) {
-  bandwidth_.exchange(std::exchange(allocation.max_bps, max_bps), max_bps);
+void Sessions::take_back_ports(Time now) {
+  for (const Commons::ReturnedPort& returned : commons_.take_returned(config_.share, now)) {
+    returned.rests ? ports_.release(returned.port, now) : ports_.put_back(returned.port);
+  }
 }
 
 void Sessions::refresh(Allocation& allocation, std::span<const Family> families, Time deadline,
@@ -125,7 +127,7 @@ void Sessions::refresh(Allocation& allocation, std::span<const Family> families,
     if (allocation.leg(family).present()) allocation.leg(family).deadline = deadline;
   }
   for (int i = 0; i < 2; ++i) fact.after[i] = allocation.legs[i].deadline;
-  set_max_bps(allocation, max_bps);
+  allocation.max_bps = max_bps;
   set_timer(allocation);
   install(allocation, fact, step.effects);
 }
@@ -165,8 +167,7 @@ void Sessions::remove(Allocation& allocation, Effects& effects, EndReason reason
   wheel_.cancel(timer(ObjectKind::kAllocation, allocation.id.worker, allocation.id.index));
   by_client_.erase(hash_value(allocation.five_tuple, seed_),
                    reference(allocation.id.worker, allocation.id.index));
-  users_.leave(allocation.user);
-  set_max_bps(allocation, 0);
+  commons_.leave(allocation.user, std::exchange(allocation.max_bps, 0));
   owner.allocations.retire(allocation.id.index);
   owner.log.retire(Retired::Kind::kAllocation, allocation.id.index);
 }
@@ -262,9 +263,15 @@ void Sessions::confirm(WorkerIndex worker, std::uint64_t seq, Time now) {
       case Retired::Kind::kChannel:
         return owner.channels.release(retired.index);
       case Retired::Kind::kPort:
-        return ports_.release(retired.port, now);
+        return release_port(retired.port, now);
     }
   });
+}
+
+// A reserved port may be another server's, which alone can give it out again.
+void Sessions::release_port(RelayPort port, Time now) {
+  if (ports_.owns(port)) return ports_.release(port, now);
+  commons_.give_back(port);
 }
 
 void Sessions::for_each(const std::function<void(const Allocation&)>& visit) const {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "common/turn/bandwidth.hpp"
+#include "common/turn/commons.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/fact_log.hpp"
 #include "common/turn/flat_index.hpp"
@@ -27,7 +27,7 @@ struct Step {
 struct NewAllocation {
   FiveTuple five_tuple;
   WorkerIndex worker = 0;
-  UserName user;
+  UserTable::User* user = nullptr;  // has joined the commons for it
   stun::TransactionId transaction{};
   std::optional<RelayPort>
       ports[2];  // IPv4, IPv6; taken from the pool, and owned by the allocation from here on
@@ -36,7 +36,7 @@ struct NewAllocation {
   std::optional<stun::ReservationToken> reservation;
   PortWish wish = PortWish::kAny;
   bool keeps_port = false;    // it comes by a reservation
-  std::uint64_t max_bps = 0;  // as the ledger offered it; 0: no limit
+  std::uint64_t max_bps = 0;  // as the commons gave it; 0: no limit
 };
 
 // Who gets a peer's datagram, and as what; or why nobody does.
@@ -50,12 +50,10 @@ struct Receiver {
 class Sessions {
 public:
   Sessions(const Config& config, RandomSource& random, ServerCounters& counters, const OwnAddresses& own,
-           SessionObserver& observer);
+           Commons& commons, SessionObserver& observer);
 
   PortPool& ports() { return ports_; }
   const PortPool& ports() const { return ports_; }
-  const UserTable& users() const { return users_; }
-  const BandwidthLedger& bandwidth() const { return bandwidth_; }
   FactLog& log(WorkerIndex worker) { return workers_[worker].log; }
   std::size_t count() const { return by_client_.size(); }
 
@@ -64,7 +62,7 @@ public:
   Allocation* find(SlotId id);
   bool has_room(WorkerIndex worker) const { return workers_[worker].allocations.available() > 0; }
   Allocation& create(const NewAllocation& spec, Step& step);  // has_room() was true
-  // `max_bps`: its limit from here on, taken out of the ledger in exchange for the old one.
+  // `max_bps`: its limit from here on; the commons have taken it in exchange for the old one.
   void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, std::uint64_t max_bps,
                Step& step);
   void remove_family(Allocation& allocation, Family family,
@@ -76,6 +74,8 @@ public:
   // The worker could not have these: other ones instead, told to it as a new allocation. A leg without a port
   // in `spec` goes.
   void change_ports(Allocation& allocation, const NewAllocation& spec, Step& step);
+  // Ports that came back by the commons.
+  void take_back_ports(Time now);
   // Keeps shared ports that the worker could not have from being picked at once; others rest when they are
   // given up.
   void rest_shared_ports(const Allocation& allocation, Time now);
@@ -141,7 +141,7 @@ private:
   void set_leg(Allocation& allocation, Family family, RelayPort port, Time deadline);
   bool expire_legs(Allocation& allocation, Step& step);  // true: the allocation is gone
   void set_timer(const Allocation& allocation);
-  void set_max_bps(Allocation& allocation, std::uint64_t max_bps);
+  void release_port(RelayPort port, Time now);
   void retire_leg(Allocation& allocation, const RelayLeg& leg);
   SessionRecord record_of(const Allocation& allocation) const;
   void report_begin(WorkerIndex worker, std::uint64_t seq, const PendingFact& fact);
@@ -177,12 +177,11 @@ private:
   const Config& config_;
   ServerCounters& counters_;
   const OwnAddresses& own_;
+  Commons& commons_;
   SessionObserver& observer_;
   std::uint64_t seed_;
   PortPool ports_;
   SharedPortPool shared_ports_;
-  UserTable users_;
-  BandwidthLedger bandwidth_;
   std::deque<Worker> workers_;  // never moved
   FlatIndex by_client_;
   FlatIndex by_relay_;            // while every relayed address has one allocation

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// status, sessions, drops, io and perf from the server, the region and the link.
+// status, sessions, drops, io and perf from the shards' servers and links, and the region.
 #include "control/admin/reports.hpp"
 
 #include "common/config/options.hpp"
@@ -11,6 +11,8 @@ namespace {
 std::uint64_t load(const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); }
 
 std::int64_t whole_seconds(Time time) { return std::chrono::duration_cast<seconds>(time).count(); }
+
+const Engine& first_engine(const ReportSources& sources) { return sources.shards.front()->engine(); }
 
 std::string worker_name(const ReportSources& sources, WorkerIndex worker) {
   return worker == sources.attachment.workers() ? "main" : std::to_string(worker);
@@ -24,27 +26,37 @@ Json counters_of(const shm::WorkerBlock& block) {
   return counters;
 }
 
-Json report_worker(const ReportSources& sources, WorkerIndex worker, Time now) {
+const ShardReport::Ring& ring_of(const std::vector<ShardReport>& shards, WorkerIndex worker) {
+  for (const ShardReport& shard : shards) {
+    for (const ShardReport::Ring& ring : shard.rings) {
+      if (ring.index == worker) return ring;
+    }
+  }
+  return shards.front().rings.front();  // not reached: every ring has a shard
+}
+
+Json report_worker(const ReportSources& sources, const ShardReport::Ring& ring, Time now) {
+  const WorkerIndex worker = ring.index;
   const shm::WorkerBlock& block = sources.attachment.region().worker(worker);
   const auto& capacity = sources.attachment.region().capacity();
   const auto& rates = sources.statistics.rates(worker);
   const Time heartbeat(static_cast<std::int64_t>(load(block.heartbeat_ns)));
-  const CommandQueues& queues = sources.engine.queues();
   return {{"worker", worker_name(sources, worker)},
           {"heartbeat_age_ms", std::max<std::int64_t>((now - heartbeat).count() / 1'000'000, 0)},
           {"max_loop_us", load(block.max_loop_ns) / 1000},
           {"rx_pps", static_cast<std::uint64_t>(rates.rx_pps)},
           {"tx_pps", static_cast<std::uint64_t>(rates.tx_pps)},
           {"applied_seq", load(block.applied_seq)},
-          {"command_ring", {{"used", queues.ring_used(worker)}, {"cells", capacity.command_cells}}},
-          {"command_backlog", queues.backlog(worker)},
-          {"event_ring", {{"used", sources.engine.reader().used(worker)}, {"cells", capacity.event_cells}}},
+          {"command_ring", {{"used", ring.commands}, {"cells", capacity.command_cells}}},
+          {"command_backlog", ring.backlog},
+          {"event_ring",
+           {{"used", first_engine(sources).reader().used(worker)}, {"cells", capacity.event_cells}}},
           {"counters", counters_of(block)}};
 }
 
 Json report_ports(const ReportSources& sources) {
   Json ports = Json::array();
-  for (const PortInfo& port : sources.engine.ports()) {
+  for (const PortInfo& port : first_engine(sources).ports()) {
     ports.push_back({{"name", port.name},
                      {"kind", to_string(port.kind)},
                      {"link_up", port.link_up},
@@ -61,70 +73,43 @@ const char* authentication(const ControlOptions& options) {
   return options.ephemeral.enabled ? "ephemeral" : "long-term";
 }
 
-Json report_server(const ReportSources& sources) {
-  Json counters = Json::object();
-  sources.engine.server().counters().for_each(
-      [&](std::string_view name, std::string_view, std::uint64_t value) {
-        counters[std::string(name)] = value;
-      });
-  return counters;
-}
-
-Json report_link(const ReportSources& sources) {
-  const Engine& engine = sources.engine;
-  return {{"requests", engine.reader().counters().requests},
-          {"refusals", engine.reader().counters().refusals},
-          {"events_invalid", engine.reader().counters().invalid},
-          {"event_rings_corrupt", engine.reader().counters().corrupt},
-          {"replies", engine.writer().counters().replies},
-          {"replies_dropped", engine.queues().dropped_datagrams()},
-          {"replies_without_path", engine.writer().counters().replies_without_path},
-          {"facts_rebound", engine.writer().counters().rebound},
-          {"facts_outside_tables", engine.writer().counters().outside_tables},
-          {"next_hops", engine.next_hops().size()},
-          {"next_hops_unresolved", engine.next_hops().unresolved()},
-          {"next_hops_full", engine.next_hops().counters().table_full},
-          {"destinations_without_route", engine.next_hops().counters().no_route}};
-}
-
-Json report_clients(const ReportSources& sources) {
-  Json clients{{"connections", sources.listeners.connections()},
-               {"dtls_sessions", sources.listeners.dtls_sessions()},
-               {"media_to_full_ring", sources.engine.queues().dropped_media()},
-               {"messages_too_late", sources.engine.late_messages()}};
-  for_each(sources.listeners.counters(),
-           [&](const char* name, const char*, std::uint64_t value) { clients[name] = value; });
-  return clients;
-}
-
-Json report_users(const ReportSources& sources) {
-  const UserDirectory& users = sources.users;
-  const ParkedRequests& parked = sources.engine.parked();
-  Json report{{"realms", users.realm_count()}};
-  if (users.has_store()) {
-    report["store"] = users.store_name();
-    report["up"] = users.store_is_up();
-    if (!users.store_is_up()) report["trouble"] = users.trouble();
+// One database, a connection of every shard: it is up when all of them are.
+Json report_user_store(const ReportSources& sources, const std::vector<ShardReport>& shards) {
+  Json report{{"realms", sources.shards.front()->users().realm_count()}};
+  report.update(sum_of(shards, &ShardReport::users));
+  for (const ShardReport& shard : shards) {
+    if (!shard.users.contains("trouble")) continue;
+    report["up"] = false;
+    report["trouble"] = shard.users["trouble"];
   }
-  const UserDirectory::Counters& counters = users.counters();
-  report["counters"] = {{"lookups", counters.lookups},
-                        {"lookups_found", counters.found},
-                        {"lookups_unknown", counters.unknown},
-                        {"lookups_failed", counters.failed},
-                        {"lookups_refused", counters.refused},
-                        {"cache_hits", counters.hits},
-                        {"cached", users.cached()},
-                        {"keys_malformed", counters.malformed},
-                        {"store_outages", counters.outages},
-                        {"requests_waiting", parked.size()},
-                        {"requests_waited", parked.counters().parked},
-                        {"requests_waiting_repeated", parked.counters().repeated},
-                        {"requests_waiting_dropped", parked.counters().dropped}};
   return report;
 }
 
+Json report_threads(const ReportSources& sources, const std::vector<ShardReport>& shards) {
+  Json threads = Json::array();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    Json workers = Json::array();
+    for (const ShardReport::Ring& ring : shards[i].rings) {
+      if (ring.index != sources.attachment.workers()) workers.push_back(ring.index);
+    }
+    threads.push_back({{"thread", i},
+                       {"workers", std::move(workers)},
+                       {"sessions", shards[i].sessions},
+                       {"connections", shards[i].clients["connections"]},
+                       {"dtls_sessions", shards[i].clients["dtls_sessions"]},
+                       {"busy", shards[i].busy}});
+  }
+  return threads;
+}
+
+std::size_t session_count(const std::vector<ShardReport>& shards) {
+  std::size_t count = 0;
+  for (const ShardReport& shard : shards) count += shard.sessions;
+  return count;
+}
+
 Json report_bandwidth(const ReportSources& sources) {
-  const auto use = sources.engine.server().bandwidth_use();
+  const auto use = first_engine(sources).server().bandwidth_use();
   return {{"handed_out_bps", use.handed_out}, {"capacity_bps", use.capacity}};
 }
 
@@ -144,12 +129,13 @@ Json report_errors(const ReportSources& sources, Time now) {
   return errors;
 }
 
-Json report_session(const ReportSources& sources, const turn::SessionView& session, Time now) {
+Json report_session(const shm::Region& region, const Engine& engine, const turn::SessionView& session,
+                    Time now) {
   const shm::AllocationCounters& traffic =
-      sources.attachment.region().allocation(session.allocation.worker, session.allocation.index);
+      region.allocation(session.allocation.worker, session.allocation.index);
   const shm::OverLimitCounters& over_limit =
-      sources.attachment.region().over_limit(session.allocation.worker, session.allocation.index);
-  const Client* client = sources.engine.clients().find(session.five_tuple);
+      region.over_limit(session.allocation.worker, session.allocation.index);
+  const Client* client = engine.clients().find(session.five_tuple);
   Json relays = Json::array();
   for (const wire::RelayEndpoint& relay : {session.relay_v4, session.relay_v6}) {
     if (relay.address.family != wire::Family::kNone) relays.push_back(wire::to_string(relay));
@@ -227,7 +213,8 @@ Json answer_verb(const ReportSources& sources, Time now, const Json& request, co
 
 Json report_status(const ReportSources& sources, Time now) {
   const auto& header = sources.attachment.region().header();
-  const auto& served = sources.engine.served();
+  const auto& served = first_engine(sources).served();
+  const std::vector<ShardReport> shards = ask_shards(sources.shards);
   Json listening = Json::array();
   for (const wire::IpAddress& address : served.listening) {
     listening.push_back(wire::to_string(wire::Endpoint{address, 0, sources.options.listening_port}));
@@ -240,7 +227,7 @@ Json report_status(const ReportSources& sources, Time now) {
   }
   Json workers = Json::array();
   for (WorkerIndex worker = 0; worker <= sources.attachment.workers(); ++worker) {
-    workers.push_back(report_worker(sources, worker, now));
+    workers.push_back(report_worker(sources, ring_of(shards, worker), now));
   }
   const Time dataplane_started(static_cast<std::int64_t>(header.start_ns));
   return {{"ok", true},
@@ -257,27 +244,40 @@ Json report_status(const ReportSources& sources, Time now) {
           {"listening", std::move(listening)},
           {"relay", std::move(relays)},
           {"relay_ports",
-           {{"min", sources.engine.relay_ports().first}, {"max", sources.engine.relay_ports().last}}},
-          {"sessions", sources.engine.server().allocation_count()},
+           {{"min", first_engine(sources).relay_ports().first},
+            {"max", first_engine(sources).relay_ports().last}}},
+          {"sessions", session_count(shards)},
           {"session_capacity",
            std::uint64_t{sources.attachment.region().capacity().allocations} * sources.attachment.workers()},
           {"bandwidth", report_bandwidth(sources)},
           {"ports", report_ports(sources)},
           {"workers", std::move(workers)},
-          {"server", report_server(sources)},
-          {"clients", report_clients(sources)},
-          {"user_store", report_users(sources)},
-          {"link", report_link(sources)},
+          {"threads", report_threads(sources, shards)},
+          {"server", sum_of(shards, &ShardReport::server)},
+          {"clients", sum_of(shards, &ShardReport::clients)},
+          {"user_store", report_user_store(sources, shards)},
+          {"link", sum_of(shards, &ShardReport::link)},
           {"errors", report_errors(sources, now)}};
 }
 
 Json report_sessions(const ReportSources& sources, Time now, std::size_t limit) {
   Json sessions = Json::array();
-  sources.engine.server().for_each_session([&](const turn::SessionView& session) {
-    if (limit == 0 || sessions.size() < limit) sessions.push_back(report_session(sources, session, now));
-  });
-  return {
-      {"ok", true}, {"total", sources.engine.server().allocation_count()}, {"sessions", std::move(sessions)}};
+  std::size_t total = 0;
+  for (const auto& shard : sources.shards) {
+    const std::size_t most = limit == 0 ? 0 : limit - std::min(limit, sessions.size());
+    const Json more = shard->ask([&] {
+      const Engine& engine = shard->engine();
+      Json own = Json::array();
+      engine.server().for_each_session([&](const turn::SessionView& session) {
+        if (limit != 0 && own.size() >= most) return;
+        own.push_back(report_session(sources.attachment.region(), engine, session, now));
+      });
+      total += engine.server().allocation_count();
+      return own;
+    });
+    for (const Json& session : more) sessions.push_back(session);
+  }
+  return {{"ok", true}, {"total", total}, {"sessions", std::move(sessions)}};
 }
 
 Json report_drops(const ReportSources& sources) {

@@ -2,23 +2,16 @@
 // What turnpikectl shows, as JSON.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/time.hpp"
-#include "control/listeners/listeners.hpp"
-#include "control/runtime/engine.hpp"
+#include "control/admin/shard_report.hpp"
 #include "control/runtime/statistics.hpp"
 
 namespace turnpike::control {
 
-using Json = nlohmann::ordered_json;
-
 struct ReportSources {
   const ControlOptions& options;
   const Attachment& attachment;
-  const Engine& engine;
-  const Listeners& listeners;
-  const UserDirectory& users;
+  Shards shards;
   const Statistics& statistics;
   Time started{};
 };

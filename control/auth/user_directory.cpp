@@ -55,7 +55,7 @@ void UserDirectory::make_book(const StoreSnapshot* snapshot) {
   book_ = std::make_unique<RealmBook>(realm_defaults(settings_, users_), snapshot);
   for (const std::string& complaint : book_->complaints()) {
     const bool known = std::find(complained_.begin(), complained_.end(), complaint) != complained_.end();
-    if (!known) spdlog::warn("left out: {}", printable(complaint));
+    if (!known && settings_.complains) spdlog::warn("left out: {}", printable(complaint));
   }
   complained_ = book_->complaints();
 }

@@ -25,6 +25,7 @@ struct DirectorySettings {
   EphemeralSettings ephemeral;
   bool store_has_users = false;  // its long-term users count; else only its realms, secrets and peer lists
   seconds cache_lifetime{30};
+  bool complains = true;  // about rows that mean nothing: one of several threads is enough
 };
 
 class UserDirectory final : public turn::Users {

@@ -65,6 +65,21 @@ std::string workers_table(const Json& workers) {
   return table.text();
 }
 
+// Where the work of control is shared out; nothing to see while one thread does all of it.
+std::string threads_table(const Json& threads) {
+  if (threads.size() < 2) return {};
+  Table table(
+      {{"THREAD"}, {"WORKERS"}, {"SESSIONS", true}, {"TCP, TLS", true}, {"DTLS", true}, {"BUSY", true}});
+  for (const Json& thread : threads) {
+    char busy[16];
+    std::snprintf(busy, sizeof busy, "%.1f %%", 100 * thread.at("busy").get<double>());
+    table.add({printable_text(thread.at("thread")), joined(thread.at("workers")),
+               printable_text(thread.at("sessions")), printable_text(thread.at("connections")),
+               printable_text(thread.at("dtls_sessions")), busy});
+  }
+  return "\n" + table.text();
+}
+
 std::string ports_table(const Json& ports) {
   Table table({{"PORT"}, {"LINK"}, {"MTU", true}, {"MAC"}});
   for (const Json& port : ports) {
@@ -196,6 +211,7 @@ std::string format_status(const Json& answer) {
   }
   out += "\n" + ports_table(answer.at("ports"));
   out += "\n" + workers_table(answer.at("workers"));
+  out += threads_table(answer.at("threads"));
   out += counters_table("SERVER", answer.at("server"));
   out += counters_table("USERS", store.at("counters"));
   out += counters_table("CLIENTS", answer.at("clients"));

@@ -39,12 +39,18 @@ Result<std::optional<Attachment>> Attachment::open(const std::string& path, seco
     if (handover) {
       UniqueFd connection(handover->connection);
       UniqueFd wake_main(handover->descriptors.wake_main);
-      UniqueFd wake_control(handover->descriptors.wake_control);
       UniqueFd wake_workers(handover->descriptors.wake_workers);
+      std::vector<UniqueFd> wake_control;
+      for (const int fd : handover->descriptors.wake_control) wake_control.emplace_back(fd);
       auto region = shm::Region::attach(handover->descriptors.region);
       if (!region) return Error{region.error()};
+      if (wake_control.size() != region->capacity().workers + 1) {
+        return Error{"dataplane at " + path + ": it gave " + std::to_string(wake_control.size()) +
+                     " wake-ups for " + std::to_string(region->capacity().workers) +
+                     " worker(s) and its main lcore; start both programs from the same release"};
+      }
       return std::optional(Attachment(std::move(*region), std::move(connection), std::move(wake_main),
-                                      std::move(wake_control), std::move(wake_workers),
+                                      std::move(wake_workers), std::move(wake_control),
                                       handover->dataplane_pid));
     }
     // Only a dataplane that is absent, or not yet at work, is waited for; a refusal stays one.

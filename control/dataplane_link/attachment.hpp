@@ -26,7 +26,8 @@ public:
   const shm::Region& region() const { return region_; }
   int connection() const { return connection_.get(); }  // readable: the dataplane is gone
   int wake_main() const { return wake_main_.get(); }
-  int wake_control() const { return wake_control_.get(); }
+  // Of an event ring; written when whoever takes its events sleeps.
+  int wake_control(WorkerIndex ring) const { return wake_control_[ring].get(); }
   int wake_workers() const { return wake_workers_.get(); }
   std::uint32_t dataplane_pid() const { return pid_; }
   std::string dataplane_version() const;
@@ -36,21 +37,21 @@ public:
   std::vector<PortInfo> ports() const;
 
 private:
-  Attachment(shm::Region region, UniqueFd connection, UniqueFd wake_main, UniqueFd wake_control,
-             UniqueFd wake_workers, std::uint32_t pid)
+  Attachment(shm::Region region, UniqueFd connection, UniqueFd wake_main, UniqueFd wake_workers,
+             std::vector<UniqueFd> wake_control, std::uint32_t pid)
       : region_(std::move(region)),
         connection_(std::move(connection)),
         wake_main_(std::move(wake_main)),
-        wake_control_(std::move(wake_control)),
         wake_workers_(std::move(wake_workers)),
+        wake_control_(std::move(wake_control)),
         pid_(pid),
         port_count_(std::min(region_.header().port_count, shm::kMaxPorts)) {}
 
   shm::Region region_;
   UniqueFd connection_;
   UniqueFd wake_main_;
-  UniqueFd wake_control_;
   UniqueFd wake_workers_;
+  std::vector<UniqueFd> wake_control_;  // by event ring
   std::uint32_t pid_ = 0;
   std::uint32_t port_count_ = 0;  // as read once: the other process cannot change it later
 };

@@ -10,13 +10,18 @@
 
 namespace turnpike::control {
 
-CommandQueues::CommandQueues(const shm::Region& region, int wake_main, int wake_workers)
+CommandQueues::CommandQueues(const shm::Region& region, int wake_main, int wake_workers,
+                             const WorkerShare& share)
     : cell_count_(region.capacity().command_cells),
       region_(region),
       wake_main_(wake_main),
       wake_workers_(wake_workers) {
   queues_.resize(region.capacity().workers + 1);
-  for (WorkerIndex i = 0; i < queues_.size(); ++i) queues_[i].ring = shm::Producer(region.command_ring(i));
+  for (WorkerIndex i = 0; i < queues_.size(); ++i) {
+    if (i == main() ? share.part != 0 : !share.has(i)) continue;
+    queues_[i].ring = shm::Producer(region.command_ring(i));
+    rings_.push_back(i);
+  }
 }
 
 void CommandQueues::push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes body) {
@@ -54,7 +59,7 @@ bool CommandQueues::push_media(WorkerIndex queue, const shm::SendToPeer& head, B
 }
 
 void CommandQueues::signal() {
-  for (WorkerIndex i = 0; i < queues_.size(); ++i) {
+  for (const WorkerIndex i : rings_) {
     if (std::exchange(queues_[i].unsignalled, false)) wake(i);
   }
 }
@@ -77,7 +82,7 @@ void CommandQueues::wake(WorkerIndex queue) {
 
 bool CommandQueues::flush() {
   bool empty = true;
-  for (WorkerIndex i = 0; i < queues_.size(); ++i) {
+  for (const WorkerIndex i : rings_) {
     auto& backlog = queues_[i].backlog;
     while (!backlog.empty()) {
       const Waiting& next = backlog.front();
@@ -91,8 +96,9 @@ bool CommandQueues::flush() {
 }
 
 bool CommandQueues::drained() const {
-  return std::all_of(queues_.begin(), queues_.end(),
-                     [](const Queue& queue) { return queue.backlog.empty() && queue.ring.used() == 0; });
+  return std::all_of(rings_.begin(), rings_.end(), [this](WorkerIndex ring) {
+    return queues_[ring].backlog.empty() && queues_[ring].ring.used() == 0;
+  });
 }
 
 std::uint32_t CommandQueues::ring_used(WorkerIndex queue) const {

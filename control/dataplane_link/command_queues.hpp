@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command rings, each with a backlog for what does not fit at the moment. One for every worker, and the
-// last one for the dataplane's main lcore.
+// The command rings of one thread of control, each with a backlog for what does not fit at the moment. One
+// for every worker, and the last one for the dataplane's main lcore.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <vector>
 
+#include "common/base/worker_share.hpp"
 #include "common/shm/region.hpp"
 
 namespace turnpike::control {
@@ -18,12 +19,14 @@ public:
   // Answers beyond this are dropped and counted: clients repeat requests.
   static constexpr std::size_t kMaxWithDatagrams = 8192;
 
-  CommandQueues(const shm::Region& region, int wake_main, int wake_workers);
+  // Only the workers of `share` are written to, and by the first part the main lcore.
+  CommandQueues(const shm::Region& region, int wake_main, int wake_workers, const WorkerShare& share = {});
 
-  std::size_t count() const { return queues_.size(); }
+  // Those that may be written to, by the region's numbers.
+  const std::vector<WorkerIndex>& rings() const { return rings_; }
   WorkerIndex main() const { return static_cast<WorkerIndex>(queues_.size() - 1); }
 
-  // Never lost: what the ring does not take waits in order. `queue` < count().
+  // Never lost: what the ring does not take waits in order. `queue` is one of rings().
   void push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes body);
   template <shm::Body T>
   void push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, const T& body) {
@@ -31,7 +34,9 @@ public:
   }
   template <shm::Body T>
   void push_to_workers(shm::Command kind, const T& body) {
-    for (WorkerIndex worker = 0; worker < main(); ++worker) push(worker, kind, 0, body);
+    for (const WorkerIndex ring : rings_) {
+      if (ring != main()) push(ring, kind, 0, body);
+    }
   }
   // False: dropped and counted.
   bool push_datagram(WorkerIndex queue, const shm::SendDatagram& datagram, Bytes payload);
@@ -69,7 +74,8 @@ private:
   bool put(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes first, Bytes second);
   void wake(WorkerIndex queue);
 
-  std::vector<Queue> queues_;
+  std::vector<Queue> queues_;  // by ring, also those of others
+  std::vector<WorkerIndex> rings_;
   std::uint32_t cell_count_;
   const shm::Region& region_;
   int wake_main_;

@@ -38,12 +38,12 @@ const DtlsServer& server_of(const SSL* tls) {
 }  // namespace
 
 DtlsServer::DtlsServer(ClientTable& table, ClientHandler& handler, ClientCounters& counters, Crypto& crypto,
-                       std::uint32_t max_sessions)
+                       ConnectionCount& count)
     : table_(table),
       handler_(handler),
       counters_(counters),
       crypto_(crypto),
-      max_sessions_(max_sessions),
+      count_(count),
       buffer_(kLargestRecord) {
   crypto_.random(secret_);
 }
@@ -52,6 +52,7 @@ DtlsServer::~DtlsServer() {
   for (auto& [tuple, session] : sessions_) {
     session->finish();
     if (session->is_open()) table_.remove(*session);
+    count_.remove_session();
   }
 }
 
@@ -126,7 +127,7 @@ void DtlsServer::greet(DtlsRoad& road, const DtlsPath& path, Bytes datagram, Tim
   TlsPointer tls = std::move(listener_);
   const DatagramBio bio = listener_bio_;
   new_listener();
-  if (sessions_.size() >= max_sessions_) {
+  if (!count_.add_session()) {
     ++counters_.refused_total;
     return;
   }
@@ -158,6 +159,7 @@ void DtlsServer::remove(Sessions::iterator session, std::uint64_t& counter, Time
   ++counter;
   const std::unique_ptr<DtlsClient> client = std::move(session->second);
   sessions_.erase(session);
+  count_.remove_session();
   client->finish();
   if (!client->is_open()) {
     --handshaking_;

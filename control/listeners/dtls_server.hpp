@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All DTLS clients: cookies before any state, sessions, time-outs.
+// All DTLS clients of one thread: cookies before any state, sessions, time-outs.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "common/base/crypto.hpp"
 #include "control/listeners/client_counters.hpp"
 #include "control/listeners/client_table.hpp"
+#include "control/listeners/connection_count.hpp"
 #include "control/listeners/dtls_client.hpp"
 #include "control/tls/tls_context.hpp"
 
@@ -19,9 +20,9 @@ public:
   static constexpr seconds kHandshakeTime{10};
   static constexpr seconds kIdleTime{60};  // without allocation
 
-  // `max_sessions` of all clients together. What is given by reference must outlive the server.
+  // What is given by reference must outlive the server; `count` may be shared with other threads' servers.
   DtlsServer(ClientTable& table, ClientHandler& handler, ClientCounters& counters, Crypto& crypto,
-             std::uint32_t max_sessions);
+             ConnectionCount& count);
   ~DtlsServer();
 
   Status set_context(std::shared_ptr<TlsContext> context);
@@ -53,7 +54,7 @@ private:
   ClientHandler& handler_;
   ClientCounters& counters_;
   Crypto& crypto_;
-  std::uint32_t max_sessions_;
+  ConnectionCount& count_;
   Sha256Digest secret_{};
   std::shared_ptr<TlsContext> context_;
   TlsPointer listener_;  // answers whoever has no cookie yet; becomes the session of who has one

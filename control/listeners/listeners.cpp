@@ -24,35 +24,36 @@ private:
   Engine& engine_;
 };
 
-Listeners::Listeners(boost::asio::io_context& io, const ControlOptions& options, Engine& engine,
-                     Crypto& crypto)
+Listeners::Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, ConnectionCount& count)
     : io_(io),
       engine_(engine),
-      streams_(io, engine.clients(), engine, options.listeners.limits),
+      port_use_(port_use(engine.share())),
+      streams_(io, engine.clients(), engine, count),
       worker_road_(std::make_unique<WorkerRoad>(engine)),
-      dtls_(engine.clients(), engine, streams_.counters(), crypto, options.listeners.limits.connections),
+      dtls_(engine.clients(), engine, streams_.counters(), crypto, count),
       handshake_timer_(io) {}
 
 Listeners::~Listeners() { engine_.set_dtls_handler({}); }
 
 Result<std::unique_ptr<Listeners>> Listeners::open(boost::asio::io_context& io, const ControlOptions& options,
-                                                   const ServedAddresses& served, Engine& engine,
-                                                   Crypto& crypto, std::vector<HeldEndpoint> held) {
-  std::unique_ptr<Listeners> listeners(new Listeners(io, options, engine, crypto));
-  if (auto opened = listeners->open_streams(options, served); !opened) return Error{opened.error()};
-  if (auto opened = listeners->open_dtls(options, served, std::move(held)); !opened)
+                                                   Engine& engine, Crypto& crypto, ConnectionCount& count,
+                                                   std::vector<HeldEndpoint> held, const Listeners* first) {
+  std::unique_ptr<Listeners> listeners(new Listeners(io, engine, crypto, count));
+  if (auto opened = listeners->open_streams(options, first); !opened) return Error{opened.error()};
+  if (auto opened = listeners->open_dtls(options, first, std::move(held)); !opened)
     return Error{opened.error()};
   return listeners;
 }
 
-Status Listeners::open_streams(const ControlOptions& options, const ServedAddresses& served) {
+Status Listeners::open_streams(const ControlOptions& options, const Listeners* first) {
   const ListenerOptions& wanted = options.listeners;
   if (wanted.tls) {
-    auto tls = TlsContext::load(wanted.certificate, TlsKind::kStream);
+    auto tls = TlsContext::load(wanted.certificate, TlsKind::kStream,
+                                first == nullptr ? nullptr : first->streams_.tls());
     if (!tls) return Error{tls.error()};
     streams_.set_tls(*tls);
   }
-  for (const wire::IpAddress& address : served.listening) {
+  for (const wire::IpAddress& address : engine_.served().listening) {
     const auto at = [&](std::uint16_t port) { return wire::Endpoint{address, 0, port}; };
     Status status = Unit{};
     if (wanted.tcp) status = listen(at(options.listening_port), false, "listening-port");
@@ -64,22 +65,25 @@ Status Listeners::open_streams(const ControlOptions& options, const ServedAddres
 }
 
 Status Listeners::listen(const wire::Endpoint& endpoint, bool behind_proxy, const char* option) {
-  auto listener = StreamListener::open(io_, streams_, endpoint, behind_proxy, option);
+  auto listener = StreamListener::open(io_, streams_, endpoint, behind_proxy, option, port_use_);
   if (!listener) return Error{listener.error()};
   if (*listener == nullptr) return Unit{};
-  spdlog::info("listening on TCP {}{}", wire::to_string(endpoint),
-               behind_proxy ? " behind PROXY headers" : "");
+  if (port_use_ != PortUse::kOther) {
+    spdlog::info("listening on TCP {}{}", wire::to_string(endpoint),
+                 behind_proxy ? " behind PROXY headers" : "");
+  }
   acceptors_.push_back(std::move(*listener));
   return Unit{};
 }
 
-Status Listeners::open_dtls(const ControlOptions& options, const ServedAddresses& served,
+Status Listeners::open_dtls(const ControlOptions& options, const Listeners* first,
                             std::vector<HeldEndpoint> held) {
   if (!options.listeners.dtls) {
     held_ = std::move(held);
     return Unit{};
   }
-  auto context = TlsContext::load(options.listeners.certificate, TlsKind::kDatagram);
+  auto context = TlsContext::load(options.listeners.certificate, TlsKind::kDatagram,
+                                  first == nullptr ? nullptr : first->dtls_.context());
   if (!context) return Error{context.error()};
   if (auto set = dtls_.set_context(*context); !set) return set;
   for (HeldEndpoint& endpoint : held) read_dtls(std::move(endpoint.socket), endpoint.endpoint);
@@ -87,12 +91,12 @@ Status Listeners::open_dtls(const ControlOptions& options, const ServedAddresses
     dtls_.on_datagram(*worker_road_, path, datagram, now);
     schedule_handshakes();
   });
-  for (const wire::IpAddress& address : served.listening) {
+  for (const wire::IpAddress& address : engine_.served().listening) {
     const wire::Endpoint endpoint{address, 0, options.listeners.tls_port};
-    auto socket = bind_udp(endpoint, "tls-listening-port");
+    auto socket = bind_udp(endpoint, "tls-listening-port", port_use_);
     if (!socket) return Error{socket.error()};
     if (socket->get() < 0) continue;
-    spdlog::info("listening on DTLS {}", wire::to_string(endpoint));
+    if (port_use_ != PortUse::kOther) spdlog::info("listening on DTLS {}", wire::to_string(endpoint));
     read_dtls(std::move(*socket), endpoint);
   }
   return Unit{};
@@ -118,21 +122,24 @@ void Listeners::schedule_handshakes() {
   });
 }
 
-Status Listeners::reload(const ListenerOptions& options) {
-  std::shared_ptr<TlsContext> streams;
-  std::shared_ptr<TlsContext> datagrams;
+Result<Listeners::Certificates> Listeners::load(const ListenerOptions& options) const {
+  Certificates certificates;
   if (streams_.tls() != nullptr) {
     auto loaded = TlsContext::load(options.certificate, TlsKind::kStream, streams_.tls());
     if (!loaded) return Error{loaded.error()};
-    streams = std::move(*loaded);
+    certificates.streams = std::move(*loaded);
   }
   if (dtls_.context() != nullptr) {
     auto loaded = TlsContext::load(options.certificate, TlsKind::kDatagram, dtls_.context());
     if (!loaded) return Error{loaded.error()};
-    datagrams = std::move(*loaded);
+    certificates.datagrams = std::move(*loaded);
   }
-  if (streams) streams_.set_tls(std::move(streams));
-  return datagrams ? dtls_.set_context(std::move(datagrams)) : Status(Unit{});
+  return certificates;
+}
+
+Status Listeners::use(const Certificates& certificates) {
+  if (certificates.streams) streams_.set_tls(certificates.streams);
+  return certificates.datagrams ? dtls_.set_context(certificates.datagrams) : Status(Unit{});
 }
 
 void Listeners::tick(Time now) {

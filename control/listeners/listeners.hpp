@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything that control listens on for clients.
+// Everything that one thread of control listens on for clients.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,16 +20,22 @@ class Engine;
 
 class Listeners {
 public:
-  // `held`: sockets on the dataplane's listening endpoints, where the kernel brings DTLS. What is given by
-  // reference must outlive the listeners.
+  // `held`: sockets on the dataplane's listening endpoints, where the kernel brings DTLS. `first`: those of
+  // the first thread, whose session tickets are good here too; null: these are it. What is given by reference
+  // must outlive the listeners.
   static Result<std::unique_ptr<Listeners>> open(boost::asio::io_context& io, const ControlOptions& options,
-                                                 const ServedAddresses& served, Engine& engine,
-                                                 Crypto& crypto, std::vector<HeldEndpoint> held);
+                                                 Engine& engine, Crypto& crypto, ConnectionCount& count,
+                                                 std::vector<HeldEndpoint> held, const Listeners* first);
   ~Listeners();
 
-  // The certificate, its rules and files once more, for those who connect from now on. On an error all stays
-  // as it is.
-  Status reload(const ListenerOptions& options);
+  // The certificate, its rules and files once more. Nothing changes before use().
+  struct Certificates {
+    std::shared_ptr<TlsContext> streams;  // null: not served, like the next one
+    std::shared_ptr<TlsContext> datagrams;
+  };
+  Result<Certificates> load(const ListenerOptions& options) const;
+  // For those who connect from now on.
+  Status use(const Certificates& certificates);
 
   void tick(Time now);  // about once a second
   const ClientCounters& counters() const { return streams_.counters(); }
@@ -39,10 +45,9 @@ public:
 private:
   class WorkerRoad;
 
-  Listeners(boost::asio::io_context& io, const ControlOptions& options, Engine& engine, Crypto& crypto);
-  Status open_streams(const ControlOptions& options, const ServedAddresses& served);
-  Status open_dtls(const ControlOptions& options, const ServedAddresses& served,
-                   std::vector<HeldEndpoint> held);
+  Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, ConnectionCount& count);
+  Status open_streams(const ControlOptions& options, const Listeners* first);
+  Status open_dtls(const ControlOptions& options, const Listeners* first, std::vector<HeldEndpoint> held);
   Status listen(const wire::Endpoint& endpoint, bool behind_proxy, const char* option);
   void read_dtls(UniqueFd socket, const wire::Endpoint& endpoint);
   // While somebody shakes hands, his lost datagrams are repeated soon.
@@ -50,6 +55,7 @@ private:
 
   boost::asio::io_context& io_;
   Engine& engine_;
+  const PortUse port_use_;
   StreamSet streams_;
   // Its sessions say goodbye on the roads before it, which must outlive it.
   std::unique_ptr<WorkerRoad> worker_road_;

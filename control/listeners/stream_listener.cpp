@@ -43,7 +43,8 @@ void set_options(int fd) {
 
 Result<std::unique_ptr<StreamListener>> StreamListener::open(boost::asio::io_context& io, StreamSet& set,
                                                              const wire::Endpoint& endpoint,
-                                                             bool behind_proxy, const char* option) {
+                                                             bool behind_proxy, const char* option,
+                                                             PortUse use) {
   std::unique_ptr<StreamListener> listener(new StreamListener(io, set, behind_proxy));
   tcp::acceptor& acceptor = listener->acceptor_;
   const tcp::endpoint address = to_asio<tcp>(endpoint);
@@ -53,10 +54,12 @@ Result<std::unique_ptr<StreamListener>> StreamListener::open(boost::asio::io_con
   acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (endpoint.address.is_v6()) acceptor.set_option(boost::asio::ip::v6_only(true), error);
   set_options(acceptor.native_handle());
+  before_bind(acceptor.native_handle(), use);
   acceptor.bind(address, error);
   if (error == boost::system::errc::address_not_available) {
     return std::unique_ptr<StreamListener>();
   }
+  after_bind(acceptor.native_handle(), use);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {
     return Error{std::string(option) + "=" + std::to_string(endpoint.port) + ": TCP " +
@@ -97,9 +100,9 @@ void StreamListener::take(tcp::socket socket) {
   const tcp::endpoint remote = socket.remote_endpoint(error);
   const tcp::endpoint local = socket.local_endpoint(error);
   const wire::Endpoint source = from_asio(remote);
-  if (error || !set_.admit(source.address)) return;
-  UniqueFd fd(socket.release(error));  // StreamPoll waits for it, not Asio
   if (error) return;
+  UniqueFd fd(socket.release(error));  // StreamPoll waits for it, not Asio
+  if (error || !set_.admit(source.address)) return;
   set_.add(std::make_shared<StreamClient>(set_, std::move(fd), source, from_asio(local), behind_proxy_,
                                           monotonic_now()));
 }

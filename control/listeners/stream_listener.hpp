@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "common/base/result.hpp"
+#include "control/listeners/port_use.hpp"
 #include "control/listeners/stream_set.hpp"
 
 namespace turnpike::control {
@@ -18,7 +19,7 @@ public:
   // another program listens there. `option` names the port for the error.
   static Result<std::unique_ptr<StreamListener>> open(boost::asio::io_context& io, StreamSet& set,
                                                       const wire::Endpoint& endpoint, bool behind_proxy,
-                                                      const char* option);
+                                                      const char* option, PortUse use = PortUse::kAlone);
 
 private:
   StreamListener(boost::asio::io_context& io, StreamSet& set, bool behind_proxy)

@@ -41,25 +41,25 @@ std::uint64_t& counter_of(ClientCounters& counters, CloseReason reason) {
 static_assert(StreamSet::kFirstEvents == EPOLLIN);
 
 StreamSet::StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler,
-                     const StreamLimits& limits)
+                     ConnectionCount& count)
     : table_(table),
       handler_(handler),
-      limits_(limits),
+      count_(count),
       poll_(io, [this](int fd, std::uint32_t events) { on_ready(fd, events); }),
       buffer_(kReadSize) {}
 
 StreamSet::~StreamSet() { close_all(); }
 
 bool StreamSet::admit(const wire::IpAddress& source) {
-  if (clients_.size() >= limits_.connections) {
-    ++counters_.refused_total;
-    return false;
-  }
-  const auto known = by_source_.find(source);
-  if (limits_.connections_per_ip != 0 && known != by_source_.end() &&
-      known->second >= limits_.connections_per_ip) {
-    ++counters_.refused_source;
-    return false;
+  switch (count_.add_stream(source)) {
+    case ConnectionCount::Verdict::kTotalReached:
+      ++counters_.refused_total;
+      return false;
+    case ConnectionCount::Verdict::kSourceReached:
+      ++counters_.refused_source;
+      return false;
+    case ConnectionCount::Verdict::kAdmitted:
+      break;
   }
   return true;
 }
@@ -67,10 +67,10 @@ bool StreamSet::admit(const wire::IpAddress& source) {
 void StreamSet::add(std::shared_ptr<StreamClient> client) {
   if (!poll_.add(client->fd(), kFirstEvents)) {
     ++counters_.refused_descriptors;
+    count_.remove_stream(client->source());
     return;
   }
   ++counters_.tcp_accepted;
-  ++by_source_[client->source()];
   clients_.emplace(client->fd(), std::move(client));
 }
 
@@ -89,7 +89,7 @@ void StreamSet::on_ready(int fd, std::uint32_t events) {
 void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) {
   ++counter_of(counters_, reason);
   counters_.media_dropped += client.dropped_media();
-  if (const auto source = by_source_.find(client.source()); --source->second == 0) by_source_.erase(source);
+  count_.remove_stream(client.source());
   const auto found = clients_.find(client.fd());
   const auto kept = std::move(found->second);  // until it is out of the table
   clients_.erase(found);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All TCP and TLS clients: who is let in, what they share, and their end.
+// All TCP and TLS clients of one thread: who is let in, what they share, and their end.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +10,7 @@
 #include "common/base/time.hpp"
 #include "control/listeners/client_counters.hpp"
 #include "control/listeners/client_table.hpp"
+#include "control/listeners/connection_count.hpp"
 #include "control/listeners/stream_poll.hpp"
 #include "control/tls/tls_context.hpp"
 
@@ -29,11 +30,6 @@ enum class CloseReason : std::uint8_t {
   kStopping,
 };
 
-struct StreamLimits {
-  std::uint32_t connections = 0;         // in total
-  std::uint32_t connections_per_ip = 0;  // from one address; 0: as many as in total
-};
-
 class StreamSet {
 public:
   static constexpr seconds kHandshakeTime{10};  // from accept to the first message that may come
@@ -45,11 +41,11 @@ public:
 
   static constexpr std::uint32_t kFirstEvents = 1;  // EPOLLIN: what a new connection waits for
 
-  StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler,
-            const StreamLimits& limits);
+  // What is given by reference must outlive the set; `count` may be shared with other threads' sets.
+  StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler, ConnectionCount& count);
   ~StreamSet();
 
-  // A connection from `source`: false, counted, when there are too many.
+  // A connection from `source`: false, counted, when there are too many. Who is admitted has to be added.
   bool admit(const wire::IpAddress& source);
   void add(std::shared_ptr<StreamClient> client);
   // What epoll looks for from now on.
@@ -79,12 +75,11 @@ private:
 
   ClientTable& table_;
   ClientHandler& handler_;
-  StreamLimits limits_;
+  ConnectionCount& count_;
   ClientCounters counters_;
   std::shared_ptr<TlsContext> tls_;
   StreamPoll poll_;
   std::unordered_map<int, std::shared_ptr<StreamClient>> clients_;  // by descriptor
-  std::unordered_map<wire::IpAddress, std::uint32_t> by_source_;
   std::vector<std::uint8_t> buffer_;
   std::vector<std::uint8_t> padded_;
 };

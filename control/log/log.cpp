@@ -62,7 +62,7 @@ Result<spdlog::sink_ptr> open_file(const LogSettings& settings) {
                  "; make its directory, or let this user write there"};
   }
   try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(settings.file);
+    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
     sink->set_formatter(make_formatter(settings.json, kTextPattern, "\n"));
     return spdlog::sink_ptr(std::move(sink));
   } catch (const spdlog::spdlog_ex& error) {
@@ -99,13 +99,13 @@ Status start_log(const LogSettings& settings) {
     sinks.push_back(std::move(*file));
   }
   if (settings.standard_error) {
-    log.standard_error = std::make_shared<spdlog::sinks::stderr_sink_st>();
+    log.standard_error = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     log.standard_error->set_formatter(make_formatter(settings.json, kTextPattern, "\n"));
     sinks.push_back(log.standard_error);
   }
   if (settings.syslog) {
     constexpr bool kFormatted = true;
-    sinks.push_back(std::make_shared<spdlog::sinks::syslog_sink_st>(kProgram, LOG_PID,
+    sinks.push_back(std::make_shared<spdlog::sinks::syslog_sink_mt>(kProgram, LOG_PID,
                                                                     settings.syslog_facility, kFormatted));
     sinks.back()->set_formatter(make_formatter(settings.json, "%v", ""));  // the time is syslog's matter
   }

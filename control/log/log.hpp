@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where log lines go and what they look like: standard error, a file, syslog; text or one JSON object a line.
-// Standard output is for the ready line alone.
+// Standard output is for the ready line alone. Any thread may log; where the lines go is changed while only
+// one runs.
 #pragma once
 
 #include <spdlog/spdlog.h>

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Start-up order, the loop that sleeps only when nothing is pending, and a clean stop.
+// Start-up order, what ends the program, and a clean stop.
 #include "control/runtime/app.hpp"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
+#include <bit>
 #include <thread>
 
 #include "control/admin/reports.hpp"
@@ -21,38 +20,41 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Descriptor = asio::posix::stream_descriptor;
 
 constexpr seconds kShortestAnnounceTimeout{1};
-constexpr auto kTickInterval = std::chrono::seconds(1);
+constexpr auto kStatisticsInterval = std::chrono::seconds(1);
+
+std::deque<asio::io_context> make_loops(WorkerIndex count) {
+  std::deque<asio::io_context> loops;
+  while (loops.size() < count) loops.emplace_back(1);
+  return loops;
+}
 
 }  // namespace
 
-App::App(ControlOptions options, config::Options given, Attachment attachment, KernelNetwork network)
+App::App(ControlOptions options, config::Options given, Attachment attachment)
     : options_(std::move(options)),
       given_(std::move(given)),
       attachment_(std::move(attachment)),
-      network_(std::move(network)),
       statistics_(attachment_.region()),
-      started_(monotonic_now()) {}
+      started_(monotonic_now()),
+      loops_(make_loops(options_.control_threads)),
+      connections_(options_.listeners.limits),
+      signals_(loops_.front()),
+      hangups_(loops_.front()),
+      dataplane_(loops_.front()),
+      tick_timer_(loops_.front()) {}
 
 Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options given,
                                         const sigset_t& stop_signals) {
   auto attachment = Attachment::open(options.paths.dataplane_socket, options.dataplane_timeout, stop_signals);
   if (!attachment) return Error{attachment.error()};
   if (!attachment->has_value()) return std::unique_ptr<App>();
-  auto network = KernelNetwork::open();
-  if (!network) return Error{network.error()};
-  std::unique_ptr<App> app(
-      new App(std::move(options), std::move(given), std::move(**attachment), std::move(*network)));
-  if (auto opened = app->open_users(); !opened) return Error{opened.error()};
-  if (auto prepared = app->prepare(); !prepared) return Error{prepared.error()};
-  if (auto announced = app->announce(); !announced) return Error{announced.error()};
-  auto listeners = Listeners::open(app->io_, app->options_, app->engine_->served(), *app->engine_,
-                                   app->crypto_, std::move(app->held_endpoints_));
-  if (!listeners) return Error{listeners.error()};
-  app->listeners_ = std::move(*listeners);
-  auto admin = AdminServer::open(app->io_, app->options_.paths.control_socket,
+  std::unique_ptr<App> app(new App(std::move(options), std::move(given), std::move(**attachment)));
+  for (const auto stage : {&App::open_shards, &App::prepare, &App::announce, &App::listen}) {
+    if (auto done = (app.get()->*stage)(); !done) return Error{done.error()};
+  }
+  auto admin = AdminServer::open(app->loops_.front(), app->options_.paths.control_socket,
                                  [app = app.get()](std::string_view line) { return app->answer(line); });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
@@ -60,7 +62,7 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options 
 }
 
 std::string App::answer(std::string_view line) {
-  const ReportSources sources{options_, attachment_, *engine_, *listeners_, *users_, statistics_, started_};
+  const ReportSources sources{options_, attachment_, shards_, statistics_, started_};
   return answer_request(sources, monotonic_now(), line, [this]() -> Result<std::vector<std::string_view>> {
     auto reloaded = reload();
     if (!reloaded) return Error{reloaded.error()};
@@ -68,16 +70,20 @@ std::string App::answer(std::string_view line) {
   });
 }
 
-Status App::open_users() {
-  DirectorySettings settings;
-  settings.realm = options_.turn.realm;
-  settings.policy = options_.turn.policy;
-  settings.ephemeral = options_.ephemeral;
-  settings.store_has_users = options_.store_has_users;
-  settings.cache_lifetime = options_.user_cache_lifetime;
-  auto store = options_.store ? make_store(*options_.store) : nullptr;
-  users_.emplace(std::move(settings), options_.users, crypto_, std::move(store), unix_time);
-  return users_->open();
+Status App::open_shards() {
+  const WorkerIndex threads = options_.control_threads;
+  if (threads > attachment_.workers()) {
+    return Error{"control-threads=" + std::to_string(threads) + ": the dataplane has " +
+                 std::to_string(attachment_.workers()) +
+                 " worker(s), and a thread without one would have nothing to do; start it with --workers " +
+                 std::to_string(threads) + ", or give fewer threads"};
+  }
+  for (WorkerIndex part = 0; part < threads; ++part) {
+    auto shard = Shard::open(loops_[part], options_, attachment_, {part, threads});
+    if (!shard) return Error{shard.error()};
+    shards_.push_back(std::move(*shard));
+  }
+  return Unit{};
 }
 
 Status App::prepare() {
@@ -92,13 +98,11 @@ Status App::prepare() {
     }
     options_.listening_port = listener->port;
   }
-  auto served = choose_addresses(options_, ports, network_);
+  auto served = choose_addresses(options_, ports, first().network());
   if (!served) return Error{served.error()};
   // Where the dataplane has the sockets, nothing needs to be held or reserved for it.
-  if (listener) return make_engine(std::move(*served));
-  auto held = hold_endpoints(served->listening_endpoints(options_));
-  if (!held) return Error{held.error()};
-  held_endpoints_ = std::move(*held);
+  if (listener) return make_engines(*served);
+  if (auto held = hold(*served); !held) return held;
   const bool shares_addresses = std::any_of(
       ports.begin(), ports.end(), [](const PortInfo& port) { return port.kind == shm::PortKind::kXdp; });
   if (shares_addresses) {
@@ -106,64 +110,117 @@ Status App::prepare() {
     if (!reserved) return Error{reserved.error()};
     if (!reserved->empty()) spdlog::info("{}", *reserved);
   }
-  return make_engine(std::move(*served));
+  return make_engines(*served);
 }
 
-Status App::make_engine(ServedAddresses served) {
-  engine_.emplace(options_, crypto_, *users_, attachment_, network_, std::move(served));
-  return engine_->set_static_next_hops();
+Status App::make_engines(const ServedAddresses& served) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> seed;
+  crypto_.random(seed);
+  commons_.emplace(server_config(options_, attachment_.region().capacity(), served, first().share()),
+                   std::bit_cast<std::uint64_t>(seed));
+  for (const auto& shard : shards_) {
+    if (auto made = shard->make_engine({options_, attachment_, served, *commons_}); !made) return made;
+  }
+  first().engine().set_port_handler([this] {
+    for (std::size_t i = 1; i < shards_.size(); ++i) {
+      shards_[i]->post([shard = shards_[i].get()] { shard->engine().refresh_ports(); });
+    }
+  });
+  return Unit{};
 }
 
 Status App::announce() {
-  engine_->announce();
+  for (const auto& shard : shards_) shard->engine().announce();
   const auto deadline =
       std::chrono::steady_clock::now() + std::max(options_.dataplane_timeout, kShortestAnnounceTimeout);
-  while (!engine_->announced()) {
+  const auto announced = [](const auto& shard) { return shard->engine().announced(); };
+  while (!std::all_of(shards_.begin(), shards_.end(), announced)) {
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error{"the dataplane takes no commands; is one of its workers stuck or without a CPU?"};
     }
-    engine_->pass(monotonic_now());
+    for (const auto& shard : shards_) shard->engine().pass(monotonic_now());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return Unit{};
 }
 
-Status App::run() {
-  users_->start([this] { asio::post(io_, [this] { engine_->take_user_news(monotonic_now()); }); });
-  watch();
-  log_start();
-  const wire::Endpoint first{engine_->served().listening.front(), 0, options_.listening_port};
-  std::printf("ready: turn:%s\n", wire::to_string(first).c_str());
-  std::fflush(stdout);
-  loop();
-  admin_.reset();
-  engine_->log_end_of_all(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
-  listeners_.reset();
-  if (!failure_.empty()) return Error{failure_};
-  spdlog::info("stopped with {} sessions", engine_->server().allocation_count());
+// Before anything is told to anybody: another program may be there.
+Status App::hold(const ServedAddresses& served) {
+  for (const auto& shard : shards_) {
+    held_.emplace_back();
+    // One of each is enough, unless DTLS is read there.
+    const bool shared = options_.listeners.dtls;
+    if (shard != shards_.front() && !shared) continue;
+    auto held = hold_endpoints(served.listening_endpoints(options_),
+                               shared ? port_use(shard->share()) : PortUse::kAlone);
+    if (!held) return Error{held.error()};
+    held_.back() = std::move(*held);
+  }
   return Unit{};
 }
 
-void App::log_start() const {
-  for (const wire::IpAddress& address : engine_->served().listening) {
+Status App::listen() {
+  for (const auto& shard : shards_) {
+    const Listeners* tickets = shard == shards_.front() ? nullptr : &first().listeners();
+    auto held = held_.empty() ? std::vector<HeldEndpoint>() : std::move(held_[shard->share().part]);
+    if (auto listening = shard->listen(connections_, std::move(held), tickets); !listening) return listening;
+  }
+  return Unit{};
+}
+
+Status App::run() {
+  for (const auto& shard : shards_) shard->start_look_ups();
+  for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->start_thread();
+  watch();  // last: the others leave the signals to this thread
+  log_start();
+  const ServedAddresses& served = first().engine().served();
+  const wire::Endpoint endpoint{served.listening.front(), 0, options_.listening_port};
+  std::printf("ready: turn:%s\n", wire::to_string(endpoint).c_str());
+  std::fflush(stdout);
+  first().run();
+  admin_.reset();
+  stop_shards();
+  std::size_t sessions = 0;
+  for (const auto& shard : shards_) {
+    shard->finish(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
+    sessions += shard->engine().server().allocation_count();
+  }
+  if (!failure_.empty()) return Error{failure_};
+  spdlog::info("stopped with {} sessions", sessions);
+  return Unit{};
+}
+
+// All but the first, which has ended.
+void App::stop_shards() {
+  for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->stop();
+  for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->join();
+}
+
+void App::log_start() {
+  const Engine& engine = first().engine();
+  for (const wire::IpAddress& address : engine.served().listening) {
     spdlog::info("listening on {}", wire::to_string(wire::Endpoint{address, 0, options_.listening_port}));
   }
-  for (const turn::RelayAddress& relay : engine_->served().relays) {
+  for (const turn::RelayAddress& relay : engine.served().relays) {
     const std::string external =
         relay.advertised == relay.own ? "" : ", external " + wire::to_string(relay.advertised);
-    spdlog::info("relaying on {} ports {}-{}{}", wire::to_string(relay.own), engine_->relay_ports().first,
-                 engine_->relay_ports().last, external);
+    spdlog::info("relaying on {} ports {}-{}{}", wire::to_string(relay.own), engine.relay_ports().first,
+                 engine.relay_ports().last, external);
   }
   spdlog::info("attached to dataplane {} with {} worker(s), {} user(s)", attachment_.dataplane_pid(),
                attachment_.workers(), options_.users.size());
-  if (users_->has_store()) spdlog::info("{}: {} realm(s)", users_->store_name(), users_->realm_count());
+  if (shards_.size() > 1) spdlog::info("{} threads share the workers out", shards_.size());
+  const UserDirectory& users = first().users();
+  if (users.has_store()) spdlog::info("{}: {} realm(s)", users.store_name(), users.realm_count());
 }
 
 void App::watch() {
   error_code ignored;
   signals_.add(SIGTERM, ignored);
   signals_.add(SIGINT, ignored);
-  signals_.async_wait([this](error_code error, int) { stopping_ |= !error; });
+  signals_.async_wait([this](error_code error, int) {
+    if (!error) first().stop();
+  });
   hangups_.add(SIGHUP, ignored);
   watch_hangups();
   sigset_t stop;
@@ -172,12 +229,8 @@ void App::watch() {
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGHUP);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
-  // Asio closes what it is given: it gets duplicates.
-  wake_control_.assign(fcntl(attachment_.wake_control(), F_DUPFD_CLOEXEC, 0));
-  netlink_.assign(fcntl(network_.fd(), F_DUPFD_CLOEXEC, 0));
+  // Asio closes what it is given: it gets a duplicate.
   dataplane_.assign(fcntl(attachment_.connection(), F_DUPFD_CLOEXEC, 0));
-  watch_wake_ups();
-  watch_network();
   watch_dataplane();
   schedule_tick();
 }
@@ -186,87 +239,38 @@ void App::watch() {
 void App::watch_hangups() {
   hangups_.async_wait([this](error_code error, int) {
     if (error) return;
-    reopen_log();
+    static_cast<void>(change_all(
+        [] {
+          reopen_log();
+          return Status(Unit{});
+        },
+        [](Shard&) {}));
     static_cast<void>(reload());  // which logs how it went
     watch_hangups();
   });
 }
 
-void App::watch_wake_ups() {
-  wake_control_.async_read_some(asio::buffer(&wake_value_, sizeof wake_value_),
-                                [this](error_code error, std::size_t) {
-                                  if (!error) watch_wake_ups();  // the loop looks at the rings in any case
-                                });
-}
-
-void App::watch_network() {
-  netlink_.async_wait(Descriptor::wait_read, [this](error_code error) {
-    if (error) return;
-    engine_->on_network_changed(network_.take_changes());
-    watch_network();
-  });
-}
-
 void App::watch_dataplane() {
-  dataplane_.async_wait(Descriptor::wait_read, [this](error_code error) {
+  dataplane_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
     if (error) return;
     char byte;
     const ssize_t size = recv(attachment_.connection(), &byte, sizeof byte, MSG_DONTWAIT);
     if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return watch_dataplane();
     failure_ = "the dataplane (PID " + std::to_string(attachment_.dataplane_pid()) +
                ") is gone; start it again, then turnpike-control";
-    stopping_ = true;
+    first().stop();
   });
 }
 
 void App::schedule_tick() {
-  tick_timer_.expires_after(kTickInterval);
+  tick_timer_.expires_after(kStatisticsInterval);
   tick_timer_.async_wait([this](error_code error) {
     if (error) return;
-    tick();
+    const Time now = monotonic_now();
+    statistics_.tick(now);
+    if (options_.udp_recvmmsg_log) statistics_.log_io(now);
     schedule_tick();
   });
-}
-
-void App::tick() {
-  const Time now = monotonic_now();
-  engine_->tick(now);
-  listeners_->tick(now);
-  statistics_.tick(now);
-  if (options_.udp_recvmmsg_log) statistics_.log_io(now);
-  if (network_.probes_refused() && !std::exchange(probes_warned_, true)) {
-    spdlog::warn(
-        "no right to resolve neighbours (CAP_NET_ADMIN): the first packets to a new neighbour may be lost; "
-        "mend it with: setcap cap_net_admin+ep turnpike-control");
-  }
-}
-
-void App::schedule_wake(Time at) {
-  if (at == wake_at_) return;
-  wake_at_ = at;
-  if (at == kNever) {
-    wake_timer_.cancel();
-    return;
-  }
-  wake_timer_.expires_at(std::chrono::steady_clock::time_point(at));
-  wake_timer_.async_wait([this](error_code error) {
-    if (!error) wake_at_ = kNever;
-  });
-}
-
-void App::loop() {
-  std::atomic<std::uint32_t>& asleep = attachment_.region().header().control_asleep;
-  while (!stopping_) {
-    io_.poll();
-    if (stopping_ || engine_->pass(monotonic_now())) continue;
-    flush_log();
-    schedule_wake(engine_->next_wake(monotonic_now()));
-    asleep.store(1, std::memory_order_relaxed);
-    // The counterpart of the producers' fence: see RegionHeader.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!engine_->pending()) io_.run_one();
-    asleep.store(0, std::memory_order_relaxed);
-  }
 }
 
 }  // namespace turnpike::control

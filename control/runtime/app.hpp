@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The running control process: event loop, signals, timers, admin socket around the engine.
+// The running control process: what is done once for all of its shards. Start-up, signals, the dataplane's
+// end, the admin socket, reload; all on the first shard's thread, which is the program's own.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "control/admin/admin_server.hpp"
-#include "control/auth/user_directory.hpp"
-#include "control/crypto/openssl_crypto.hpp"
-#include "control/listeners/listeners.hpp"
 #include "control/options.hpp"
-#include "control/runtime/engine.hpp"
-#include "control/runtime/port_holder.hpp"
+#include "control/runtime/shard.hpp"
 #include "control/runtime/statistics.hpp"
-#include "control/runtime/unique_fd.hpp"
 
 namespace turnpike::control {
 
@@ -35,12 +33,15 @@ public:
   Status run();
 
 private:
-  App(ControlOptions options, config::Options given, Attachment attachment, KernelNetwork network);
+  App(ControlOptions options, config::Options given, Attachment attachment);
 
-  Status open_users();
-  Status prepare();  // addresses, reserved ports, engine
-  Status make_engine(ServedAddresses served);
+  Status open_shards();
+  Status prepare();  // addresses, reserved ports, engines
+  Status make_engines(const ServedAddresses& served);
+  Status hold(const ServedAddresses& served);
   Status announce();
+  Status listen();
+  Shard& first() { return *shards_.front(); }
   void watch();
   void watch_hangups();
   // SIGHUP and `turnpikectl reload`: applies what can change in a running relay (reload.cpp).
@@ -49,42 +50,35 @@ private:
   };
   Result<Reloaded> reload();
   Result<Reloaded> apply(config::Options given);
+  // `common` while no shard does anything else, then `each` by every shard before anything else: for what all
+  // of them read without a lock, the options and the log. When `common` fails nobody does more.
+  Status change_all(const std::function<Status()>& common, const std::function<void(Shard&)>& each);
   std::string answer(std::string_view line);
-  void watch_wake_ups();
-  void watch_network();
   void watch_dataplane();
   void schedule_tick();
-  void schedule_wake(Time at);
-  void loop();
-  void tick();
-  void log_start() const;
+  void stop_shards();
+  void log_start();
 
   ControlOptions options_;
   config::Options given_;
   OpensslCrypto crypto_;
   Attachment attachment_;
-  KernelNetwork network_;
-  std::vector<HeldEndpoint> held_endpoints_;
-  std::optional<Engine> engine_;
   Statistics statistics_;
   Time started_{};
 
-  boost::asio::io_context io_{1};
-  boost::asio::signal_set signals_{io_};
-  boost::asio::signal_set hangups_{io_};
-  boost::asio::posix::stream_descriptor wake_control_{io_};
-  boost::asio::posix::stream_descriptor netlink_{io_};
-  boost::asio::posix::stream_descriptor dataplane_{io_};
-  boost::asio::steady_timer tick_timer_{io_};
-  boost::asio::steady_timer wake_timer_{io_};
-  Time wake_at_ = kNever;
+  std::deque<boost::asio::io_context> loops_;  // of each shard
+  std::optional<turn::Commons> commons_;
+  ConnectionCount connections_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::vector<HeldEndpoint>> held_;  // by shard, until it listens
+
+  // On the first shard's loop.
+  boost::asio::signal_set signals_;
+  boost::asio::signal_set hangups_;
+  boost::asio::posix::stream_descriptor dataplane_;
+  boost::asio::steady_timer tick_timer_;
   std::unique_ptr<AdminServer> admin_;
-  std::unique_ptr<Listeners> listeners_;
-  std::uint64_t wake_value_ = 0;  // read from the eventfd
-  bool stopping_ = false;
-  bool probes_warned_ = false;
-  std::optional<UserDirectory> users_;  // after io_, which its thread wakes
-  std::string failure_;                 // why the loop ended, empty for a stop signal
+  std::string failure_;  // why the shards end, empty for a stop signal
 };
 
 }  // namespace turnpike::control

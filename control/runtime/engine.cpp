@@ -18,10 +18,19 @@ constexpr std::size_t kRebindBudget = 64;  // look-ups at the kernel in one pass
 constexpr Time kPollInterval = std::chrono::milliseconds(20);
 constexpr Time kBacklogInterval = std::chrono::milliseconds(1);
 
+std::uint64_t log_seed(Crypto& crypto) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  crypto.random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
+}  // namespace
+
 turn::Config server_config(const ControlOptions& options, const shm::Capacity& capacity,
-                           const ServedAddresses& served) {
+                           const ServedAddresses& served, const WorkerShare& share) {
   turn::Config config = options.turn;
   config.workers = static_cast<WorkerIndex>(capacity.workers);
+  config.share = share;
   config.max_allocations = capacity.allocations;
   config.max_permissions = capacity.permissions;
   config.max_channels = capacity.channels;
@@ -31,31 +40,24 @@ turn::Config server_config(const ControlOptions& options, const shm::Capacity& c
   return config;
 }
 
-std::uint64_t log_seed(Crypto& crypto) {
-  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
-  crypto.random(bytes);
-  return std::bit_cast<std::uint64_t>(bytes);
-}
-
-}  // namespace
-
-Engine::Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users,
-               const Attachment& attachment, Network& network, ServedAddresses served)
-    : options_(options),
-      attachment_(attachment),
-      served_(std::move(served)),
-      relay_ports_(server_config(options, attachment.region().capacity(), served_).relay_ports()),
-      ports_(attachment.ports()),
+Engine::Engine(Relay relay, const WorkerShare& share, Crypto& crypto, UserDirectory& users, Network& network)
+    : options_(relay.options),
+      attachment_(relay.attachment),
+      share_(share),
+      served_(std::move(relay.served)),
+      relay_ports_(server_config(options_, attachment_.region().capacity(), served_, share).relay_ports()),
+      ports_(attachment_.ports()),
       next_hops_(network),
-      queues_(attachment.region(), attachment.wake_main(), attachment.wake_workers()),
-      clients_(attachment.workers()),
-      writer_(attachment.region().capacity(), queues_, next_hops_, clients_),
-      reader_(attachment.region(), served_.listening_endpoints(options),
+      queues_(attachment_.region(), attachment_.wake_main(), attachment_.wake_workers(), share),
+      clients_(attachment_.workers()),
+      writer_(attachment_.region().capacity(), queues_, next_hops_, clients_),
+      reader_(attachment_.region(), served_.listening_endpoints(options_),
               static_cast<std::uint16_t>(ports_.size())),
       users_(users),
-      session_log_(attachment.region(), log_seed(crypto), monotonic_now),
-      server_(server_config(options, attachment.region().capacity(), served_), crypto, users, &session_log_),
-      applied_(attachment.workers(), 0) {
+      session_log_(attachment_.region(), log_seed(crypto), monotonic_now),
+      server_(server_config(options_, attachment_.region().capacity(), served_, share), crypto, users,
+              &session_log_, &relay.commons),
+      applied_(attachment_.workers(), 0) {
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
   next_hops_.set_local_addresses(std::move(own));
@@ -67,7 +69,7 @@ Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.ne
 
 void Engine::announce() {
   const auto facts = served_.facts(options_, relay_ports_);
-  for (WorkerIndex queue = 0; queue < queues_.count(); ++queue) {
+  for (const WorkerIndex queue : rings()) {
     queues_.push(queue, shm::Command::kReset, 0, Bytes());
     for (const shm::LocalAddress& fact : facts) queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
   }
@@ -77,7 +79,7 @@ bool Engine::pass(Time now) {
   now_ = now;
   backlog_ = !queues_.flush();
   std::size_t taken = 0;
-  for (WorkerIndex ring = 0; ring < reader_.count(); ++ring) {
+  for (const WorkerIndex ring : rings()) {
     // Whoever takes no commands gets no new ones: its requests wait, then are dropped where they arise.
     if (!queues_.congested(ring)) taken += reader_.poll(ring, kEventBudget, *this);
   }
@@ -97,7 +99,7 @@ bool Engine::pass(Time now) {
 }
 
 bool Engine::pending() const {
-  for (WorkerIndex ring = 0; ring < reader_.count(); ++ring) {
+  for (const WorkerIndex ring : rings()) {
     if (!queues_.congested(ring) && reader_.pending(ring)) return true;
   }
   return false;
@@ -185,9 +187,10 @@ void Engine::on_applied(WorkerIndex worker, std::uint64_t seq) {
   clients_.on_applied(worker, seq);
 }
 
-// Any worker will do for a client that control serves: they are spread by their 5-tuples.
+// Any worker of ours will do for a client that control serves: they are spread by their 5-tuples.
 void Engine::on_client_message(const turn::FiveTuple& from, Bytes message, Time now) {
-  const auto worker = static_cast<WorkerIndex>(turn::hash_value(from, 0) % applied_.size());
+  const std::uint64_t own = (applied_.size() - share_.part + share_.parts - 1) / share_.parts;
+  const auto worker = static_cast<WorkerIndex>(turn::hash_value(from, 0) % own * share_.parts + share_.part);
   now_ = now;
   on_client_message(from, worker, nullptr, message);
 }
@@ -202,17 +205,25 @@ void Engine::on_to_client(const turn::SlotId& allocation, Bytes message) {
   if (!clients_.deliver(allocation, message)) ++late_messages_;
 }
 
+bool Engine::refresh_ports() {
+  std::vector<PortInfo> now = attachment_.ports();
+  if (ports_ == now) return false;
+  ports_ = std::move(now);
+  next_hops_.set_ports(ports_);
+  writer_.begin_rebind();
+  return true;
+}
+
 void Engine::on_port_changed() {
-  const std::vector<PortInfo> before = std::exchange(ports_, attachment_.ports());
-  if (ports_ == before) return;
+  const std::vector<PortInfo> before = ports_;
+  if (!refresh_ports()) return;
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const PortInfo& port = ports_[i];
     if (port == before[i]) continue;
     spdlog::info("port {}: link {}, MTU {}, MAC {}", port.name, port.link_up ? "up" : "down", port.mtu,
                  to_string(port.mac));
   }
-  next_hops_.set_ports(ports_);
-  writer_.begin_rebind();
+  if (port_handler_) port_handler_();
 }
 
 void Engine::tick(Time now) {

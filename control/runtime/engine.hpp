@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The relay's decisions without an event loop: requests from the rings into the server, its effects back into
-// the rings, network changes into next hops. The caller supplies the time and decides when to look.
+// The relay's decisions without an event loop, for the workers of one thread: requests from their rings into
+// the server, its effects back into the rings, network changes into next hops. The caller supplies the time
+// and decides when to look.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "common/turn/commons.hpp"
 #include "common/turn/server.hpp"
 #include "control/auth/parked_requests.hpp"
 #include "control/auth/user_directory.hpp"
@@ -22,14 +24,24 @@
 
 namespace turnpike::control {
 
+// As the server is to have it: what the options leave to the region and to the choice of addresses.
+turn::Config server_config(const ControlOptions& options, const shm::Capacity& capacity,
+                           const ServedAddresses& served, const WorkerShare& share);
+
 class Engine final : public EventHandler, public ClientHandler {
 public:
-  // `options`, `crypto`, `users`, `attachment` and `network` must outlive the engine.
-  Engine(const ControlOptions& options, Crypto& crypto, UserDirectory& users, const Attachment& attachment,
-         Network& network, ServedAddresses served);
+  // What all engines of one relay share, each on its thread.
+  struct Relay {
+    const ControlOptions& options;
+    const Attachment& attachment;
+    ServedAddresses served;
+    turn::Commons& commons;
+  };
+  // For the workers of `share`. What is given by reference must outlive the engine.
+  Engine(Relay relay, const WorkerShare& share, Crypto& crypto, UserDirectory& users, Network& network);
   Status set_static_next_hops();
 
-  // kReset and our addresses, into every ring. They count once announced() says that all was taken.
+  // kReset and our addresses, into every ring of ours. They count once announced() says that all was taken.
   void announce();
   bool announced() const { return queues_.drained(); }
 
@@ -48,6 +60,10 @@ public:
   void reload(const turn::Quotas& quotas);
   // The directory has news from its database: requests that waited for it go on.
   void take_user_news(Time now);
+  // The main lcore says that a port is another than before: the first engine alone hears of it.
+  void set_port_handler(std::function<void()> handler) { port_handler_ = std::move(handler); }
+  // Looks at the ports again. True: something has changed.
+  bool refresh_ports();
   void on_network_changed(const KernelNetwork::Changes& changes);
   void tick(Time now);  // about once a second
   // The engine is about to be given up: logs the end of every allocation.
@@ -65,6 +81,9 @@ public:
   void set_dtls_handler(DtlsHandler handler) { dtls_handler_ = std::move(handler); }
   void send_datagram(const DtlsPath& path, Bytes datagram);
 
+  const WorkerShare& share() const { return share_; }
+  // Of the workers, and of the main lcore for the first engine.
+  const std::vector<WorkerIndex>& rings() const { return queues_.rings(); }
   const turn::Server& server() const { return server_; }
   const ParkedRequests& parked() const { return parked_; }
   const ServedAddresses& served() const { return served_; }
@@ -89,6 +108,7 @@ private:
 
   const ControlOptions& options_;
   const Attachment& attachment_;
+  WorkerShare share_;
   ServedAddresses served_;
   PortRange relay_ports_;
   std::vector<PortInfo> ports_;
@@ -103,6 +123,7 @@ private:
   ParkedRequests parked_;
   turn::Effects effects_;
   DtlsHandler dtls_handler_;
+  std::function<void()> port_handler_;
   std::vector<std::uint64_t> applied_;
   std::uint64_t late_messages_ = 0;  // for clients that had gone
   bool backlog_ = false;

@@ -10,7 +10,7 @@
 
 namespace turnpike::control {
 
-Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option) {
+Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option, PortUse use) {
   const bool v4 = endpoint.address.is_v4();
   UniqueFd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return UniqueFd();  // a kernel without that family has no such address either
@@ -18,7 +18,11 @@ Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option) {
   if (!v4) setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   wire::SocketAddress address;
   const socklen_t size = wire::to_kernel(endpoint, address);
-  if (bind(socket.get(), &address.any, size) == 0) return socket;
+  before_bind(socket.get(), use);
+  if (bind(socket.get(), &address.any, size) == 0) {
+    after_bind(socket.get(), use);
+    return socket;
+  }
   if (errno == EADDRINUSE) {
     return Error{std::string(option) + ": another program of this machine serves UDP on " +
                  wire::to_string(endpoint) + "; stop it (find it with: ss -lunp) or choose another --" +
@@ -29,10 +33,11 @@ Result<UniqueFd> bind_udp(const wire::Endpoint& endpoint, const char* option) {
   return UniqueFd();
 }
 
-Result<std::vector<HeldEndpoint>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints) {
+Result<std::vector<HeldEndpoint>> hold_endpoints(std::span<const wire::ServerEndpoint> endpoints,
+                                                 PortUse use) {
   std::vector<HeldEndpoint> held;
   for (const wire::ServerEndpoint& endpoint : endpoints) {
-    auto socket = bind_udp(endpoint, "listening-port");
+    auto socket = bind_udp(endpoint, "listening-port", use);
     if (!socket) return Error{socket.error()};
     if (socket->get() < 0) continue;
     const int smallest = 1;  // whoever reads it asks for more

@@ -35,7 +35,7 @@ void wake_control(Lcore& lcore) noexcept {
   // The sleeper stored 1 and fenced before its last look at the ring; we published before this fence
   // (abi.hpp).
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  auto& asleep = lcore.region->header().control_asleep;
+  auto& asleep = lcore.published->control_asleep;
   if (asleep.load(std::memory_order_relaxed) != 0 && asleep.exchange(0, std::memory_order_relaxed) != 0) {
     const std::uint64_t one = 1;
     if (write(lcore.wake_control, &one, sizeof one) != sizeof one)

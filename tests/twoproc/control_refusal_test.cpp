@@ -50,6 +50,14 @@ TEST(ControlRefuses, a_region_that_is_not_finished) {
   expect_refusal(control, "not finished starting");
 }
 
+TEST(ControlRefuses, more_threads_than_workers) {
+  FakeDataplane dataplane(2);
+  dataplane.publish();
+  Process control(control_command(dataplane, {"--control-threads", "3"}));
+  ASSERT_TRUE(dataplane.serve_control());
+  expect_refusal(control, "control-threads=3: the dataplane has 2 worker(s)");
+}
+
 TEST(ControlRefuses, a_region_whose_sizes_lie) {
   FakeDataplane dataplane;
   dataplane.region().header().capacity.allocations = 1u << 25;
@@ -154,7 +162,7 @@ TEST_F(HostileDataplane, random_cells_and_indices_change_nothing) {
     commands.indices->head.store(random() >> random() % 64);
     dataplane.region().worker(0).applied_seq.store(random());
     dataplane.region().header().port_count = static_cast<std::uint32_t>(random());
-    dataplane.wake_control();
+    dataplane.wake_control(round % 2);
     usleep(500);
   }
   EXPECT_FALSE(control->exit_code(milliseconds(100))) << control->errors();

@@ -231,6 +231,33 @@ TEST_F(Control, dataplane_gone_is_said_and_ends_it) {
       << control->errors();
 }
 
+// Each worker has a thread of its own, and each thread a wake-up.
+TEST(ControlThreads, each_serves_its_worker_and_all_end_together) {
+  FakeDataplane dataplane(2);
+  dataplane.publish();
+  Process control(control_command(dataplane, {"--control-threads", "2"}));
+  ASSERT_TRUE(dataplane.serve_control()) << control.errors();
+  ASSERT_TRUE(wait_ready(dataplane, control)) << control.errors();
+  TestCrypto crypto;
+  const auto start_time = std::chrono::steady_clock::now();
+  for (int round = 0; round < 10; ++round) {
+    for (WorkerIndex worker : {0, 1}) {
+      usleep(20'000);  // asleep by now
+      TurnClient client(crypto, five_tuple("192.0.2.50:" + std::to_string(5000 + worker), "10.0.1.1:3478"),
+                        "alice", "secret");
+      ASSERT_TRUE(dataplane.push_request(
+          worker, client.tuple, client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
+      const auto answer = dataplane.take_until(worker, shm::Command::kSendDatagram);
+      ASSERT_TRUE(answer) << control.errors();
+      EXPECT_EQ(read_reply(answer->payload()).error, 401);
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start_time, seconds(4))
+      << "a timer alone would be once a second";
+  dataplane.hang_up();
+  EXPECT_EQ(control.exit_code(), 1);
+}
+
 TEST_F(Control, killed_and_started_again_it_starts_afresh) {
   allocate();
   control->signal(SIGKILL);

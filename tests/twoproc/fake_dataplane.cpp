@@ -58,9 +58,9 @@ FakeDataplane::FakeDataplane(std::uint16_t workers, const std::string& port_name
   for (WorkerIndex i = 0; i <= workers; ++i) {
     commands_.emplace_back(region_->command_ring(i));
     events_.emplace_back(region_->event_ring(i));
+    wake_control_.push_back(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
   wake_main_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  wake_control_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path("dataplane.sock").c_str());
@@ -72,9 +72,10 @@ FakeDataplane::FakeDataplane(std::uint16_t workers, const std::string& port_name
 }
 
 FakeDataplane::~FakeDataplane() {
-  for (const int fd : {listener_, connection_, wake_main_, wake_control_}) {
+  for (const int fd : {listener_, connection_, wake_main_}) {
     if (fd >= 0) close(fd);
   }
+  for (const int fd : wake_control_) close(fd);
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
 }
@@ -88,7 +89,7 @@ bool FakeDataplane::serve_control(shm::HandoverStatus status) {
   reply.status = status;
   reply.pid = static_cast<std::uint32_t>(getpid());
   const auto sent =
-      shm::send_reply(connection, reply, {region_->fd(), wake_main_, wake_control_, wake_main_});
+      shm::send_reply(connection, reply, {region_->fd(), wake_main_, wake_main_, wake_control_});
   if (status != shm::HandoverStatus::kAccepted) {
     close(connection);
     return true;
@@ -142,7 +143,7 @@ std::vector<TakenCommand> FakeDataplane::take_all(WorkerIndex ring, milliseconds
 bool FakeDataplane::push_event(WorkerIndex ring, shm::Event kind, std::uint64_t seq, Bytes first,
                                Bytes second) {
   if (!events_[ring].push(static_cast<std::uint16_t>(kind), seq, first, second)) return false;
-  wake_control();
+  wake_control(ring);
   return true;
 }
 
@@ -166,11 +167,11 @@ void FakeDataplane::apply(WorkerIndex worker, std::uint64_t seq) {
   region_->worker(worker).applied_seq.store(seq, std::memory_order_release);
 }
 
-void FakeDataplane::wake_control() {
+void FakeDataplane::wake_control(WorkerIndex ring) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (region_->header().control_asleep.exchange(0) == 0) return;
+  if (region_->worker(ring).control_asleep.exchange(0) == 0) return;
   const std::uint64_t one = 1;
-  if (write(wake_control_, &one, sizeof one) != sizeof one) throw std::runtime_error("eventfd");
+  if (write(wake_control_[ring], &one, sizeof one) != sizeof one) throw std::runtime_error("eventfd");
 }
 
 }  // namespace turnpike::test

@@ -66,7 +66,7 @@ public:
   bool push_request(WorkerIndex worker, const turn::FiveTuple& from, Bytes message);
   bool refuse(WorkerIndex worker, std::uint64_t seq);
   void apply(WorkerIndex worker, std::uint64_t seq);
-  void wake_control();
+  void wake_control(WorkerIndex ring = 0);
 
 private:
   std::string directory_;
@@ -77,7 +77,7 @@ private:
   int listener_ = -1;
   int connection_ = -1;
   int wake_main_ = -1;
-  int wake_control_ = -1;
+  std::vector<int> wake_control_;  // by event ring
 };
 
 }  // namespace turnpike::test

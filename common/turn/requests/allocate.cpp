@@ -57,7 +57,7 @@ std::optional<ErrorCode> read_token(const Service& service, const Request& reque
                         message.has(Attribute::kRequestedAddressFamily) ||
                         message.has(Attribute::kAdditionalAddressFamily);
   if (!wish.token || conflict) return ErrorCode::kBadRequest;
-  const auto port = service.reservations.find(*wish.token, request.step.now);
+  const auto port = service.commons.find_reserved(*wish.token, request.step.now);
   if (!port) return ErrorCode::kInsufficientCapacity;
   wish.wants[service.config.relay_addresses[port->address].own.is_v6() ? 1 : 0] = true;
   return std::nullopt;
@@ -85,31 +85,26 @@ std::optional<ErrorCode> read(Service& service, const Request& request, Wish& wi
   return read_families(service, request, wish.relay);
 }
 
-// Without authentication everybody is the same nobody.
-bool exceeds_quota(const Service& service, const Request& request) {
-  if (!service.config.authenticate) return false;
+// False: a quota is reached. Without authentication everybody is the same nobody, who has none.
+bool join(const Service& service, const Request& request, Place& place) {
+  if (!service.config.authenticate) return place.join(request.user, 0, 0);
   const RealmLimits own = service.limits_of(request.user.realm);
-  const std::uint32_t user = own.user_quota != 0 ? own.user_quota : service.quotas.user;
-  const std::uint32_t total = own.total_quota != 0 ? own.total_quota : service.quotas.total;
-  const UserTable& users = service.sessions.users();
-  return (user != 0 && users.allocations(request.user) >= user) ||
-         (total != 0 && users.allocations_of_realm(request.user.realm) >= total);
+  return place.join(request.user, own.user_quota != 0 ? own.user_quota : service.quotas.user,
+                    own.total_quota != 0 ? own.total_quota : service.quotas.total);
 }
 
-// The bandwidth limit of a new allocation, 0: none. False: there is to be one, and nothing is left.
-bool offer_bandwidth(const Service& service, const Request& request, std::uint64_t& max_bps) {
+// False: there is to be a limit, and no bandwidth is left.
+bool take_bandwidth(const Service& service, const Request& request, Place& place) {
   const std::uint64_t wanted = service.max_bps_of(request.user.realm);
-  if (wanted == 0) return true;
-  max_bps = service.sessions.bandwidth().offer(wanted, service.quotas.bps_capacity);
-  return max_bps != 0;
+  return wanted == 0 || place.take_bandwidth(wanted, service.quotas.bps_capacity);
 }
 
 // What is refused whatever was asked for.
-std::optional<ErrorCode> check_admission(Service& service, const Request& request, NewAllocation& spec) {
-  if (exceeds_quota(service, request)) return ErrorCode::kAllocationQuotaReached;
+std::optional<ErrorCode> check_admission(Service& service, const Request& request, Place& place) {
+  if (!join(service, request, place)) return ErrorCode::kAllocationQuotaReached;
   if (is_teredo_or_6to4(request.from.client.address)) return ErrorCode::kForbidden;  // RFC 8656 section 21.4
   if (service.draining) return ErrorCode::kForbidden;
-  if (!offer_bandwidth(service, request, spec.max_bps)) {
+  if (!take_bandwidth(service, request, place)) {
     ++service.counters.full_bandwidth;
     return ErrorCode::kAllocationQuotaReached;
   }
@@ -144,24 +139,28 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
     return send_allocated(service, request.reply, *existing, request.step, {});
   }
   FactScope facts(service, request.reply.worker);
-  service.reservations.expire(request.step.now);
+  service.sessions.take_back_ports(request.step.now);
   Wish wish;
   if (const auto error = read(service, request, wish)) return send_error(service, request, *error);
-  NewAllocation spec;
-  if (const auto error = check_admission(service, request, spec)) return send_error(service, request, *error);
+  Place place(service.commons);
+  if (const auto error = check_admission(service, request, place))
+    return send_error(service, request, *error);
   if (!service.sessions.has_room(request.reply.worker)) {
     ++service.counters.full_allocations;
     return send_error(service, request, ErrorCode::kInsufficientCapacity);
   }
+  NewAllocation spec;
   spec.five_tuple = request.from;
   spec.worker = request.reply.worker;
-  spec.user = request.user;
   spec.transaction = request.reply.transaction;
   spec.deadline =
       std::min(request.step.now + granted_lifetime(service.config, wish.lifetime), request.valid_until);
   if (const auto error = take_ports(service, wish.relay, request.step.now, spec)) {
     return send_error(service, request, *error);
   }
+  const Place::Kept kept = place.keep();
+  spec.user = kept.user;
+  spec.max_bps = kept.max_bps;
   Allocation& allocation = service.sessions.create(spec, request.step);
   remember_latest(allocation, request, facts.span());
   send_allocated(service, request.reply, allocation, request.step, facts.span());

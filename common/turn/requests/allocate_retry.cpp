@@ -34,7 +34,10 @@ bool retry_allocate(Service& service, SlotId refused, const ReplyContext& reply,
   ++allocation->ports_refused;
   if (!may_retry(*allocation, step.now)) return false;
   // Nobody has heard of the other half of a pair: the answer with its token never left.
-  if (allocation->has_reservation) service.reservations.give_back(allocation->reservation);
+  if (allocation->has_reservation) {
+    if (const auto port = service.commons.withdraw(allocation->reservation))
+      service.sessions.ports().put_back(*port);
+  }
   NewAllocation spec;
   spec.worker = refused.worker;
   if (take_ports(service, wish_of(*allocation), step.now, spec)) return false;

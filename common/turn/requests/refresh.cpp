@@ -16,13 +16,13 @@ void send_lifetime(Service& service, const Request& request, std::uint32_t lifet
   response.send(request.step.effects, facts);
 }
 
-struct Wish {
+struct RefreshWish {
   bool has_family = false;
   std::vector<Family> families;           // that it concerns
   std::optional<std::uint32_t> lifetime;  // as the client wrote it
 };
 
-std::optional<ErrorCode> read(const Request& request, const Allocation& allocation, Wish& wish) {
+std::optional<ErrorCode> read(const Request& request, const Allocation& allocation, RefreshWish& wish) {
   if (const auto value = request.message.find(Attribute::kLifetime)) {
     wish.lifetime = stun::decode_lifetime(*value);
     if (!wish.lifetime) return ErrorCode::kBadRequest;
@@ -43,7 +43,7 @@ std::optional<ErrorCode> read(const Request& request, const Allocation& allocati
   return std::nullopt;
 }
 
-void serve_deletion(Service& service, Request& request, Allocation& allocation, const Wish& wish) {
+void serve_deletion(Service& service, Request& request, Allocation& allocation, const RefreshWish& wish) {
   FactScope facts(service, allocation.id.worker);
   if (wish.has_family) {
     service.sessions.remove_family(allocation, wish.families.front(), request.step.effects);
@@ -59,11 +59,9 @@ void serve_deletion(Service& service, Request& request, Allocation& allocation, 
 }
 
 // The limit as it is configured by now: a reload reaches what lives at its next Refresh.
-std::uint64_t max_bps_now(const Service& service, const Allocation& allocation) {
-  const std::uint64_t wanted = service.max_bps_of(allocation.user->realm);
-  return wanted == 0 ? 0
-                     : service.sessions.bandwidth().offer_again(wanted, allocation.max_bps,
-                                                                service.quotas.bps_capacity);
+std::uint64_t change_max_bps(Service& service, const Allocation& allocation) {
+  return service.commons.change_bandwidth(service.max_bps_of(allocation.user->realm), allocation.max_bps,
+                                          service.quotas.bps_capacity);
 }
 
 }  // namespace
@@ -84,7 +82,7 @@ bool repeat_deletion(Service& service, Request& request) {
 }
 
 void serve_refresh(Service& service, Request& request, Allocation& allocation) {
-  Wish wish;
+  RefreshWish wish;
   if (const auto error = read(request, allocation, wish)) return send_error(service, request, *error);
   if (wish.lifetime == 0u) return serve_deletion(service, request, allocation, wish);
 
@@ -93,7 +91,7 @@ void serve_refresh(Service& service, Request& request, Allocation& allocation) {
   const Time deadline = std::min(now + granted_lifetime(service.config, wish.lifetime), request.valid_until);
   const auto lifetime = std::chrono::ceil<seconds>(deadline - now);
   FactScope facts(service, allocation.id.worker);
-  service.sessions.refresh(allocation, wish.families, deadline, max_bps_now(service, allocation),
+  service.sessions.refresh(allocation, wish.families, deadline, change_max_bps(service, allocation),
                            request.step);
   remember_latest(allocation, request, facts.span());
   send_lifetime(service, request, static_cast<std::uint32_t>(lifetime.count()), facts.span());

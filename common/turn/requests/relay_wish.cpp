@@ -15,13 +15,14 @@ constexpr Family kFamilies[2] = {Family::kIpv4, Family::kIpv6};
 std::optional<ErrorCode> take_ports(Service& service, const RelayWish& wish, Time now, NewAllocation& spec) {
   spec.wish = wish.port;
   if (wish.token) {
-    const RelayPort port = *service.reservations.find(*wish.token, now);
-    service.reservations.consume(*wish.token);
+    const auto port = service.commons.redeem(*wish.token, now);
+    if (!port) return ErrorCode::kInsufficientCapacity;  // another server's client was quicker
     spec.ports[wish.wants[1] ? 1 : 0] = port;
     spec.keeps_port = true;
     return std::nullopt;
   }
-  if (wish.port == PortWish::kPair && service.reservations.full()) return ErrorCode::kInsufficientCapacity;
+  if (wish.port == PortWish::kPair && service.commons.reservations_full())
+    return ErrorCode::kInsufficientCapacity;
   AddressFailure failures[2];
   for (int i = 0; i < 2; ++i) {
     if (!wish.wants[i]) continue;
@@ -41,7 +42,7 @@ std::optional<ErrorCode> take_ports(Service& service, const RelayWish& wish, Tim
   if (wish.port == PortWish::kPair) {
     RelayPort next = spec.ports[0] ? *spec.ports[0] : *spec.ports[1];
     ++next.port;
-    spec.reservation = service.reservations.hold(next, now);
+    spec.reservation = service.commons.reserve(next, now, service.random);
   }
   return std::nullopt;
 }

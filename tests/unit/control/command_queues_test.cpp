@@ -51,6 +51,20 @@ TEST_F(CommandQueuesTest, what_comes_later_does_not_overtake_what_waits) {
   EXPECT_EQ(expected, seq);
 }
 
+// Another thread has the rest, and the main lcore's ring is the first one's.
+TEST_F(CommandQueuesTest, a_share_of_the_workers_has_only_their_rings) {
+  CommandQueues first(*region, wake, wake, {0, 2});
+  CommandQueues second(*region, wake, wake, {1, 2});
+  EXPECT_EQ(first.rings(), (std::vector<WorkerIndex>{0, kWorkers}));
+  EXPECT_EQ(second.rings(), std::vector<WorkerIndex>{1});
+  second.push_to_workers(shm::Command::kSetNextHop, shm::NextHop{});
+  EXPECT_FALSE(second.drained());
+  EXPECT_TRUE(first.drained());
+  EXPECT_EQ(take(0).size(), 0u);
+  EXPECT_EQ(take(1).size(), 1u);
+  EXPECT_EQ(take(kWorkers).size(), 0u);
+}
+
 TEST_F(CommandQueuesTest, drained_means_that_the_other_side_took_everything) {
   EXPECT_TRUE(queues.drained());
   push(1, 1);

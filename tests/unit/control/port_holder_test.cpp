@@ -37,5 +37,20 @@ TEST(PortHolder, an_endpoint_in_use_is_refused_one_that_is_not_ours_left_out) {
   EXPECT_FALSE(hold_endpoints(mixed)) << "held now";
 }
 
+TEST(PortHolder, threads_share_an_endpoint_that_nobody_else_has) {
+  const auto probe = bind_udp({*wire::parse_address("127.0.0.1"), 0, 0}, "listening-port");
+  ASSERT_TRUE(probe);
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(getsockname(probe->get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const wire::Endpoint at{*wire::parse_address("127.0.0.3"), 0, ntohs(address.sin_port)};
+  const auto first = bind_udp(at, "listening-port", PortUse::kFirst);
+  ASSERT_TRUE(first) << first.error();
+  const auto other = bind_udp(at, "listening-port", PortUse::kOther);
+  EXPECT_TRUE(other) << other.error();
+  EXPECT_FALSE(bind_udp(at, "listening-port"));
+  EXPECT_FALSE(bind_udp(at, "listening-port", PortUse::kFirst)) << "another control finds the port taken";
+}
+
 }  // namespace
 }  // namespace turnpike::control

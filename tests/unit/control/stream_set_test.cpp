@@ -67,7 +67,8 @@ protected:
   boost::asio::io_context io;
   ClientTable table{1};
   RecordingHandler handler;
-  StreamSet set{io, table, handler, {3, 2}};
+  ConnectionCount count{{3, 2}};
+  StreamSet set{io, table, handler, count};
   std::unique_ptr<StreamListener> listener;
 };
 
@@ -133,6 +134,30 @@ TEST_F(StreamSetTest, connections_are_limited_by_address_and_in_total) {
   EXPECT_FALSE(is_closed(fourth));
   EXPECT_EQ(set.size(), 2u);
   EXPECT_TRUE(set.admit(ip("192.0.2.1")));
+}
+
+TEST_F(StreamSetTest, limits_hold_over_the_sets_of_all_threads) {
+  StreamSet other(io, table, handler, count);
+  tcp::socket first = connect();
+  EXPECT_TRUE(other.admit(ip("127.0.0.1")));
+  EXPECT_FALSE(other.admit(ip("127.0.0.1"))) << "two from one address";
+  EXPECT_EQ(other.counters().refused_source, 1u);
+  EXPECT_TRUE(other.admit(ip("192.0.2.1")));
+  EXPECT_FALSE(set.admit(ip("192.0.2.2"))) << "three in all";
+  EXPECT_EQ(set.counters().refused_total, 1u);
+}
+
+TEST_F(StreamSetTest, threads_share_a_port_that_nobody_else_has) {
+  const std::uint16_t shared = static_cast<std::uint16_t>(port + 1);
+  const auto open = [&](PortUse use) {
+    return StreamListener::open(io, set, {ip("127.0.0.1"), 0, shared}, false, "listening-port", use);
+  };
+  const auto first = open(PortUse::kFirst);
+  ASSERT_TRUE(first) << first.error();
+  const auto other = open(PortUse::kOther);
+  EXPECT_TRUE(other) << other.error();
+  EXPECT_FALSE(open(PortUse::kAlone));
+  EXPECT_FALSE(open(PortUse::kFirst)) << "another control finds the port taken";
 }
 
 TEST_F(StreamSetTest, another_program_on_the_port_is_named) {

@@ -24,8 +24,8 @@ protected:
     ASSERT_TRUE(region);
     region_.emplace(std::move(*region));
     region_->publish();
-    auto opened = ControlSocket::open(path_, {region_->fd(), wake_main_, wake_control_, wake_main_}, reactor_,
-                                      [this](bool attached) { notified_.push_back(attached); });
+    auto opened = ControlSocket::open(path_, {region_->fd(), wake_main_, wake_main_, {wake_control_}},
+                                      reactor_, [this](bool attached) { notified_.push_back(attached); });
     ASSERT_TRUE(opened) << opened.error();
     socket_ = std::move(*opened);
     loop_ = std::thread([this] {
@@ -45,7 +45,7 @@ protected:
   static void close_all(const shm::Handover& handover) {
     close(handover.connection);
     close(handover.descriptors.wake_main);
-    close(handover.descriptors.wake_control);
+    for (const int fd : handover.descriptors.wake_control) close(fd);
   }
 
   TemporaryDirectory directory_;

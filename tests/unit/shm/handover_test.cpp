@@ -48,7 +48,7 @@ protected:
       shm::HandoverReply reply;
       reply.status = status;
       reply.pid = 4711;
-      EXPECT_TRUE(shm::send_reply(connection, reply, {fds_[0], fds_[1], fds_[2], fds_[3]}));
+      EXPECT_TRUE(shm::send_reply(connection, reply, {fds_[0], fds_[1], fds_[2], {fds_[3], fds_[4]}}));
       close(connection);
     });
     auto result = shm::connect_to_dataplane(path_);
@@ -59,15 +59,17 @@ protected:
   std::string folder_;
   std::string path_;
   int listener_ = -1;
-  std::array<int, 4> fds_{};
+  std::array<int, 5> fds_{};
 };
 
 TEST_F(Handover, descriptors_arrive_in_their_order) {
   auto result = connect_and_answer(shm::HandoverStatus::kAccepted);
   ASSERT_TRUE(result) << result.error();
   EXPECT_EQ(result->dataplane_pid, 4711u);
-  const std::array<int, 4> received{result->descriptors.region, result->descriptors.wake_main,
-                                    result->descriptors.wake_control, result->descriptors.wake_workers};
+  const shm::HandoverDescriptors& given = result->descriptors;
+  ASSERT_EQ(given.wake_control.size(), 2u);
+  const std::array<int, 5> received{given.region, given.wake_main, given.wake_workers, given.wake_control[0],
+                                    given.wake_control[1]};
   for (std::size_t i = 0; i < received.size(); ++i) {
     const std::uint64_t one = i + 1;
     ASSERT_EQ(write(received[i], &one, sizeof one), static_cast<ssize_t>(sizeof one));
