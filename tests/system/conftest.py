@@ -15,12 +15,17 @@ from relay import Relay  # noqa: E402
 from turn_client import TurnClient  # noqa: E402
 
 
+# A minute and more each: begun first, so that no process is left with one of them at the end.
+LONG = ("test_load", "test_streams", "test_user_databases", "test_coturn_clients", "test_socket_port", "test_pci", "test_port_bench")
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist looks for the marks
 def pytest_collection_modifyitems(items):
     """What has a lab or relay in common runs in one process, one after the other; see scripts/test."""
     for item in items:
         kind = item.callspec.params.get("port_kind", "") if hasattr(item, "callspec") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{kind}"))
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     reason = "needs root" if os.geteuid() != 0 else "" if can_make_namespaces() else "no network namespaces here"
     if reason:
         for item in items:

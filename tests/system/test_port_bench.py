@@ -19,10 +19,14 @@ def run(*command, timeout=150):
 
 
 def bench(name, tmp_path, *options):
-    """The report of a short run with ordinary memory; whatever else the machine does meanwhile."""
+    """The report of a short run with ordinary memory."""
     report = tmp_path / "report.json"
-    run(ROOT / "scripts/bench", name, "--no-build", "--preset", PRESET, "--no-huge", "--undisturbed", 0, "--json", report, *options)
+    run(ROOT / "scripts/bench", name, "--no-build", "--preset", PRESET, "--no-huge", "--json", report, *options)
     return json.loads(report.read_text())
+
+
+# Whatever else the machine does meanwhile.
+SLICES = ("--undisturbed", 0, "--seconds", 0.2, "--sessions", 20, "--slices")
 
 
 def null_port(*options):
@@ -50,7 +54,7 @@ def test_null_port_loops_every_framing_and_family_whole():
 
 
 def test_p1_measures_in_slices(tmp_path):
-    report = bench("p1", tmp_path, "--slices", 3, "--seconds", 0.2, "--sessions", 20, "--payload", 64, "--family", "4,6")
+    report = bench("p1", tmp_path, *SLICES, 3, "--payload", 64, "--family", "4,6")
     assert [row["family"] for row in report["results"]] == [4, 6] and report["memory"] == "ordinary memory"
     for row in report["results"]:
         assert row["flows"] == 20 and row["payload"] == 64 and row["slices"] == len(row["ratios"]) == 3
@@ -59,7 +63,7 @@ def test_p1_measures_in_slices(tmp_path):
 
 
 def test_p2_measures_latency_in_slices(tmp_path):
-    report = bench("p2", tmp_path, "--slices", 2, "--seconds", 0.2, "--sessions", 20, "--shares", "10")
+    report = bench("p2", tmp_path, *SLICES, 2, "--shares", "10")
     (row,) = report["results"]
     assert row["share_percent"] == 10 and row["mpps"] * 10.001 >= min(report["capacity_mpps"].values())
     for name in ("", "baseline_"):
@@ -68,7 +72,7 @@ def test_p2_measures_latency_in_slices(tmp_path):
 
 
 def test_p7_sets_two_workers_against_one(tmp_path):
-    report = bench("p7", tmp_path, "--slices", 2, "--seconds", 0.2, "--sessions", 20)
+    report = bench("p7", tmp_path, *SLICES, 2)
     (row,) = report["results"]
     assert row["cpus_shared"] == ("caveat" in report)
     assert row["baseline_handoff_share"] == 0 < row["handoff_share"] < 1.5
