@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <syslog.h>
 
@@ -14,6 +13,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "control/log/error_sink.hpp"
 #include "control/log/event.hpp"
 #include "control/log/json_formatter.hpp"
 #include "control/runtime/unique_fd.hpp"
@@ -99,7 +99,7 @@ Status start_log(const LogSettings& settings) {
     sinks.push_back(std::move(*file));
   }
   if (settings.standard_error) {
-    log.standard_error = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    log.standard_error = std::make_shared<ErrorSink>();
     log.standard_error->set_formatter(make_formatter(settings.json, kTextPattern, "\n"));
     sinks.push_back(log.standard_error);
   }
@@ -113,8 +113,8 @@ Status start_log(const LogSettings& settings) {
   log.events = std::make_shared<spdlog::logger>(kEventLogger, sinks.begin(), sinks.end());
   for (const auto& logger : {log.sentences, log.events}) {
     logger->set_level(settings.level);
-    logger->flush_on(spdlog::level::warn);
   }
+  collect_log(false);
   spdlog::set_default_logger(log.sentences);
   set_event_logger(log.events.get(), settings.json);
   return Unit{};
@@ -128,6 +128,12 @@ void reopen_log() {
   flush_log();
   for (const auto& logger : {log.sentences, log.events}) logger->sinks().front() = *file;
   spdlog::info("opened log-file={} anew", log.settings.file);
+}
+
+void collect_log(bool collect) {
+  for (const auto& logger : {the_log().sentences, the_log().events}) {
+    logger->flush_on(collect ? spdlog::level::warn : spdlog::level::trace);
+  }
 }
 
 void flush_log() { spdlog::default_logger_raw()->flush(); }

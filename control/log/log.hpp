@@ -28,7 +28,10 @@ struct LogSettings {
 Status start_log(const LogSettings& settings);
 // Opens the file anew, so that a renamed one is let go. On failure the old one stays.
 void reopen_log();
-// What was logged reaches the file now. Lines from warnings on do so by themselves.
+// Whether lines below a warning wait for flush_log(): while somebody calls it before he sleeps. Not so at the
+// start.
+void collect_log(bool collect);
+// What was logged reaches the file and standard error now.
 void flush_log();
 // Why the program ends. On standard error it is plain text, for who started the program, unless JSON goes
 // there.

@@ -177,7 +177,9 @@ Status App::run() {
   const wire::Endpoint endpoint{served.listening.front(), 0, options_.listening_port};
   std::printf("ready: turn:%s\n", wire::to_string(endpoint).c_str());
   std::fflush(stdout);
+  collect_log(true);
   first().run();
+  collect_log(false);
   admin_.reset();
   stop_shards();
   std::size_t sessions = 0;
@@ -185,6 +187,7 @@ Status App::run() {
     shard->finish(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
     sessions += shard->engine().server().allocation_count();
   }
+  flush_log();
   if (!failure_.empty()) return Error{failure_};
   spdlog::info("stopped with {} sessions", sessions);
   return Unit{};

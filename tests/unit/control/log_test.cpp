@@ -2,11 +2,14 @@
 // The log file: who may read it, when it is written, and opened anew.
 #include "control/log/log.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -49,8 +52,12 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_F(LogTest, lines_reach_the_file_when_flushed_and_warnings_at_once) {
   ASSERT_TRUE(start_log(settings_));
+  spdlog::info("at the start");
+  EXPECT_TRUE(contains(read(), "at the start"));
+  collect_log(true);
   spdlog::info("first");
   Event(spdlog::level::info, "event").add("user", "alice").write();
+  EXPECT_FALSE(contains(read(), "first"));
   flush_log();
   EXPECT_TRUE(contains(read(), " turnpike-control info: first\n")) << read();
   EXPECT_TRUE(contains(read(), " turnpike-control info: event user=alice\n")) << read();
@@ -59,6 +66,27 @@ TEST_F(LogTest, lines_reach_the_file_when_flushed_and_warnings_at_once) {
   spdlog::debug("hidden");
   flush_log();
   EXPECT_FALSE(contains(read(), "hidden"));
+}
+
+TEST_F(LogTest, standard_error_gets_the_lines_of_a_turn_in_one_write) {
+  std::array<int, 2> pipe_ends;
+  ASSERT_EQ(pipe2(pipe_ends.data(), O_DIRECT | O_NONBLOCK), 0);  // each write is a packet of its own
+  const int kept = dup(STDERR_FILENO);
+  dup2(pipe_ends[1], STDERR_FILENO);
+  settings_.file.clear();
+  settings_.standard_error = true;
+  ASSERT_TRUE(start_log(settings_));
+  collect_log(true);
+  spdlog::info("one");
+  spdlog::info("two");
+  flush_log();
+  dup2(kept, STDERR_FILENO);
+  std::array<char, 1000> lines;
+  const ssize_t size = ::read(pipe_ends[0], lines.data(), lines.size());
+  for (const int fd : {kept, pipe_ends[0], pipe_ends[1]}) close(fd);
+  ASSERT_GT(size, 0);
+  const std::string text(lines.data(), static_cast<std::size_t>(size));
+  EXPECT_TRUE(contains(text, "one\n") && contains(text, "two\n")) << text;
 }
 
 TEST_F(LogTest, others_do_not_read_it_and_old_lines_stay) {
