@@ -239,8 +239,8 @@ Status Dataplane::make_workers() {
   config.kernel_sockets = options_.kernel_sockets();
   config.clock = clock_.get();
   config.poll = options_.always_polling ? PollMode::kAlways : PollMode::kAdaptive;
-  config.software = options_.software;
   config.secure_stun = options_.secure_stun;
+  config.limits = options_.limits;
   auto workers = WorkerSet::create(config);
   if (!workers) return Error{workers.error()};
   workers_ = std::move(*workers);

@@ -188,6 +188,7 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       lcore.tables->clear();
       lcore.locals.clear();
       lcore.next_hops.clear();
+      lcore.challenge = {};
       lcore.applied_seq = lcore.refused_seq = 0;  // this control numbers its facts from 1
       return true;
     case Command::kSetLocalAddress: {
@@ -215,6 +216,12 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       return send_datagram(lcore, message);
     case Command::kSendToPeer:
       return send_media(lcore, message);
+    case Command::kSetChallenge: {
+      const auto fact = body_as<shm::Challenge>(message);
+      if (!fact || fact->realm_size > fact->realm.size()) return false;
+      lcore.challenge = *fact;
+      return true;
+    }
     case Command::kInvalid:
     case Command::kCount:
       return false;

@@ -20,6 +20,7 @@
 #include "dataplane/port/port.hpp"
 #include "dataplane/port_owners.hpp"
 #include "dataplane/reassembly.hpp"
+#include "dataplane/source_limiter.hpp"
 #include "dataplane/stage_clock.hpp"
 #include "dataplane/tables.hpp"
 
@@ -47,7 +48,6 @@ struct alignas(kIsolation) Lcore {
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;
   bool secure_stun = false;  // Binding requests go to control too
-  std::string software;      // SOFTWARE of Binding answers
   // Ports are kernel sockets, all of them: the kernel steers clients to workers, makes and checks UDP
   // checksums, and loops back what we send to ourselves.
   bool kernel_sockets = false;
@@ -65,6 +65,8 @@ struct alignas(kIsolation) Lcore {
   std::unique_ptr<Tables> tables;
   LocalAddresses locals;
   NextHops next_hops;
+  shm::Challenge challenge;  // realm_size proved by the inbox
+  std::unique_ptr<SourceLimiter> sources;
 
   // Burst scratch.
   std::uint64_t now_ns = 0;

@@ -43,8 +43,9 @@ Result<StartOptions> start_options(const config::Options& options) {
   start.sockets.recvmmsg = options.number("udp-recvmmsg") != 0;
   start.sockets.sendmmsg = options.number("udp-sendmmsg") != 0;
   start.sockets.gso = options.number("udp-gso") != 0;
-  if (options.flag("software-attribute")) start.software = "turnpike " + std::string(config::version());
   start.secure_stun = options.flag("secure-stun");
+  start.limits.per_source = static_cast<std::uint32_t>(options.number("unauthorized-ratelimit-rps"));
+  start.limits.of_all = static_cast<std::uint32_t>(options.number("unauthorized-total-rps"));
   start.eal_arguments = options.list("eal");
   start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
   start.relay_max = static_cast<std::uint16_t>(options.number("max-port"));

@@ -14,6 +14,7 @@
 #include "dataplane/lcore_plan.hpp"
 #include "dataplane/port/port_spec.hpp"
 #include "dataplane/port/socket_options.hpp"
+#include "dataplane/request_limits.hpp"
 
 namespace turnpike::dataplane {
 
@@ -34,7 +35,7 @@ struct StartOptions {
   bool verbose = false;
   SocketOptions sockets;
   bool secure_stun = false;  // Binding goes to control, which wants credentials
-  std::string software;      // SOFTWARE of answers; empty: none
+  RequestLimits limits;
   std::vector<std::string> eal_arguments;
   std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off
   std::uint16_t relay_max = 0;

@@ -42,7 +42,6 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   lcore.clock = config.clock;
   lcore.ports = config.ports;
   lcore.mbufs = config.mbufs;
-  lcore.software = config.software;
   lcore.secure_stun = config.secure_stun;
   lcore.kernel_sockets = config.kernel_sockets;
   lcore.locals.set_kernel_sockets(config.kernel_sockets);
@@ -50,6 +49,9 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   if (index < config.wake_control.size()) lcore.wake_control = config.wake_control[index];
   lcore.tables = std::move(*tables);
   lcore.reassembly = std::move(*reassembly);
+  const RequestLimits limits{config.limits.per_source,
+                             (config.limits.of_all + lcore.workers - 1) / lcore.workers};
+  lcore.sources = std::make_unique<SourceLimiter>(limits, rte_rand(), node_of(config, index));
   lcore.port_owners = &owners;
   lcore.transmit.resize(config.ports.size());
   for (std::size_t i = 0; i < config.ports.size(); ++i)

@@ -12,6 +12,7 @@
 #include "dataplane/clock.hpp"
 #include "dataplane/port/port.hpp"
 #include "dataplane/port_owners.hpp"
+#include "dataplane/request_limits.hpp"
 
 namespace turnpike::dataplane {
 
@@ -32,7 +33,7 @@ struct WorkerSetConfig {
   const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
   bool secure_stun = false;  // Binding is not answered here
-  std::string software;      // SOFTWARE of Binding answers; empty: none
+  RequestLimits limits;
 };
 
 class Worker;

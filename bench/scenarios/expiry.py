@@ -36,7 +36,7 @@ def relay_command(options, directory, huge):
             "--port", f"memif:{directory}/staying.sock,role=server,mac={SECOND_MAC}",
             "--lcores", f"0@{GENERATOR_CPU},1@{WORKER_CPU}", "--poll", "always", "--listening-ip", SERVER,
             *(part for address in addresses for part in ("--relay-ip", address)), "--min-port", 1024,
-            "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8",
+            "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8", "--unauthorized-ratelimit-rps", 0,
             "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", "--next-hop", f"10.9.0.0/16,port=1,mac={STAYING_MAC}",
             "--default-allocate-lifetime", LIFETIME_S, "--permission-lifetime", LONG_S, "--channel-lifetime", LONG_S,
             "--max-allocations", tables, "--max-permissions", tables, "--max-channels", tables,

@@ -70,7 +70,7 @@ def relay_command(setting, load, socket):
             "--workers", len(setting.worker_cpus), "--poll", "adaptive" if setting.sleeps else "always",
             "--listening-ip", server, *(part for address in addresses for part in ("--relay-ip", address)),
             "--min-port", 1024, "--user", "alice:secret", "--realm", "example.org",
-            "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8",
+            "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8", "--unauthorized-ratelimit-rps", 0,
             "--next-hop", f"{'0.0.0.0/0' if load.family == 4 else '::/0'},port=0,mac={LOAD_MAC}",
             # Nothing runs out while the other one has its slices.
             "--default-allocate-lifetime", FOREVER_S, "--max-allocate-lifetime", FOREVER_S, "--permission-lifetime", FOREVER_S,

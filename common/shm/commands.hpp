@@ -26,6 +26,7 @@ enum class Command : std::uint16_t {
   kRemoveChannel,      // RemoveFact
   kSendDatagram,       // SendDatagram, then the UDP payload
   kSendToPeer,         // SendToPeer, then the UDP payload
+  kSetChallenge,       // Challenge: to every worker
   kCount
 };
 
@@ -148,9 +149,25 @@ struct SendToPeer {
 };
 static_assert(sizeof(SendToPeer) == 32);
 
+// How workers answer requests without credentials, or with a nonce that nobody made. Where it is not set, or
+// does not say how (another realm, ORIGIN), the requests go to control.
+struct Challenge {
+  // Whoever makes a nonce takes the first one; those made with either are genuine.
+  std::array<std::array<std::uint8_t, 16>, 2> nonce_keys{};
+  std::uint8_t realm_size = 0;  // 0: control answers
+  std::uint8_t offers_algorithms = 0;
+  std::uint8_t knows_userhash = 0;
+  std::uint8_t reserved = 0;
+  std::array<char, 128> realm{};
+
+  friend bool operator==(const Challenge&, const Challenge&) noexcept = default;
+};
+static_assert(sizeof(Challenge) == 164);
+
 template <typename T>
 concept Body = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 static_assert(Body<LocalAddress> && Body<NextHop> && Body<AllocationFact> && Body<PermissionFact> &&
-              Body<ChannelFact> && Body<RemoveFact> && Body<SendDatagram> && Body<SendToPeer>);
+              Body<ChannelFact> && Body<RemoveFact> && Body<SendDatagram> && Body<SendToPeer> &&
+              Body<Challenge>);
 
 }  // namespace turnpike::shm

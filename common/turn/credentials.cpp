@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/constant_time.hpp"
+#include "common/stun/challenge.hpp"
 #include "common/turn/response.hpp"
 
 namespace turnpike::turn {
@@ -43,8 +44,8 @@ std::optional<PasswordAlgorithm> chosen_algorithm(const MessageView& message, st
   }
   const auto algorithm = stun::decode_password_algorithm(*choice);
   if (!algorithm) return std::nullopt;
-  const bool offered =
-      std::find(kOfferedAlgorithms.begin(), kOfferedAlgorithms.end(), *algorithm) != kOfferedAlgorithms.end();
+  const bool offered = std::find(stun::kOfferedAlgorithms.begin(), stun::kOfferedAlgorithms.end(),
+                                 *algorithm) != stun::kOfferedAlgorithms.end();
   return offered ? algorithm : std::nullopt;
 }
 

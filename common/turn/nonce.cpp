@@ -28,6 +28,11 @@ void NonceKeys::rotate(Time now) {
   rotated_at_ = now;
 }
 
+const std::array<SipKey, 2>& NonceKeys::keys(Time now) {
+  rotate(now);
+  return keys_;
+}
+
 stun::Nonce NonceKeys::issue(const FiveTuple& client, stun::NonceFeatures features, Time now) {
   rotate(now);
   return stun::make_nonce(keys_[0], client_of(client), features, whole_seconds(now));

@@ -26,6 +26,9 @@ public:
   };
   std::optional<Genuine> check(const FiveTuple& client, std::string_view nonce, Time now);
 
+  // The first one makes nonces, those made with either are genuine.
+  const std::array<SipKey, 2>& keys(Time now);
+
 private:
   static constexpr Time kRotation = std::chrono::hours(24);
 

@@ -2,6 +2,8 @@
 // Composition of responses.
 #include "common/turn/response.hpp"
 
+#include "common/stun/challenge.hpp"
+
 namespace turnpike::turn {
 
 namespace {
@@ -80,10 +82,7 @@ void send_challenge(Service& service, const Request& request, stun::ErrorCode er
   const bool offer = realm.offers_sha256;
   const auto nonce = service.nonces.issue(request.from, {offer, realm.finds_userhash}, request.step.now);
   Response response(service, request.reply, stun::MessageClass::kError);
-  response.writer().add_error(error, {});  // no phrase: see wants_software()
-  response.writer().add_text(stun::Attribute::kRealm, realm.name);
-  response.writer().add_text(stun::Attribute::kNonce, {nonce.data(), nonce.size()});
-  if (offer) response.writer().add_password_algorithms(kOfferedAlgorithms);
+  stun::add_challenge(response.writer(), error, realm.name, nonce, offer);
   response.send(request.step.effects);
 }
 

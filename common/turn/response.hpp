@@ -33,10 +33,7 @@ void send_error(Service& service, const Request& request, stun::ErrorCode error,
 void send_challenge(Service& service, const Request& request, stun::ErrorCode error);
 void send_unknown_attributes(Service& service, const Request& request, std::span<const std::uint16_t> codes);
 
-// The value of PASSWORD-ALGORITHMS when it is offered (RFC 8489 section 14.11): the server's preference
-// first.
-inline constexpr std::array<stun::PasswordAlgorithm, 2> kOfferedAlgorithms = {
-    stun::PasswordAlgorithm::kSha256, stun::PasswordAlgorithm::kMd5};
+// The value of PASSWORD-ALGORITHMS (RFC 8489 section 14.11) that lists stun::kOfferedAlgorithms.
 inline constexpr std::array<std::uint8_t, 8> kOfferedAlgorithmsValue = {0, 2, 0, 0, 0, 1, 0, 0};
 
 }  // namespace turnpike::turn

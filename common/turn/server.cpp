@@ -256,6 +256,13 @@ void Server::handle_peer(const RelayEndpoint& relay, const PeerEndpoint& peer, B
   relay_peer_data(state_->service, relay, peer, payload, step);
 }
 
+std::optional<Server::Challenge> Server::challenge(Time now) {
+  Service& service = state_->service;
+  if (!service.config.authenticate || service.config.stun_only) return std::nullopt;
+  const Realm& realm = service.users.realm_for_origin({});
+  return Challenge{service.nonces.keys(now), realm.name, {realm.offers_sha256, realm.finds_userhash}};
+}
+
 Time Server::next_timeout() const { return state_->service.sessions.next_timeout(); }
 
 void Server::on_timeout(Time now, Effects& effects) {

@@ -3,13 +3,17 @@
 // randomness.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/crypto.hpp"
+#include "common/stun/nonce.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/effects.hpp"
 #include "common/turn/peer_policies.hpp"
@@ -59,6 +63,16 @@ public:
   // One datagram from a peer to a relayed address of a client whose media passes through the server.
   void handle_peer(const RelayEndpoint& relay, const PeerEndpoint& peer, Bytes payload, Time now,
                    Effects& effects);
+
+  // How clients without credentials are answered, for workers that do it themselves. It changes with the
+  // nonce key of the day and with the realms.
+  struct Challenge {
+    std::array<SipKey, 2> nonce_keys;  // the first one makes nonces, those made with either are genuine
+    std::string_view realm;            // of who names no origin
+    stun::NonceFeatures features;
+  };
+  // Nothing: they are served, or refused otherwise.
+  std::optional<Challenge> challenge(Time now);
 
   // When to call on_timeout next; kNever when nothing is pending.
   Time next_timeout() const;

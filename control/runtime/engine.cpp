@@ -73,6 +73,25 @@ void Engine::announce() {
     queues_.push(queue, shm::Command::kReset, 0, Bytes());
     for (const shm::LocalAddress& fact : facts) queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
   }
+  challenge_ = {};  // kReset has forgotten it
+  tell_challenge(monotonic_now());
+}
+
+void Engine::tell_challenge(Time now) {
+  shm::Challenge fact;
+  if (const auto challenge = server_.challenge(now);
+      challenge && challenge->realm.size() <= fact.realm.size()) {
+    fact.nonce_keys = challenge->nonce_keys;
+    fact.realm_size = static_cast<std::uint8_t>(challenge->realm.size());
+    fact.offers_algorithms = challenge->features.password_algorithms ? 1 : 0;
+    fact.knows_userhash = challenge->features.username_anonymity ? 1 : 0;
+    std::copy(challenge->realm.begin(), challenge->realm.end(), fact.realm.begin());
+  }
+  if (fact == challenge_) return;
+  challenge_ = fact;
+  for (const WorkerIndex ring : rings()) {
+    if (ring < attachment_.workers()) queues_.push(ring, shm::Command::kSetChallenge, 0, fact);
+  }
 }
 
 bool Engine::pass(Time now) {
@@ -142,12 +161,14 @@ void Engine::on_client_message(const turn::FiveTuple& from, WorkerIndex worker, 
 void Engine::reload(const turn::Quotas& quotas) {
   server_.set_quotas(quotas);
   server_.set_peer_policy(users_.policies());
+  tell_challenge(monotonic_now());
 }
 
 void Engine::take_user_news(Time now) {
   now_ = now;
   const UserDirectory::News news = users_.take_news(now);
   if (news.policies_changed) server_.set_peer_policy(users_.policies());
+  tell_challenge(now);
   for (const turn::LookupId lookup : news.ended) {
     for (const ParkedRequest& request : parked_.take(lookup)) {
       // Nobody may get an allocation whose connection has ended meanwhile.
@@ -230,6 +251,7 @@ void Engine::tick(Time now) {
   next_hops_.tick(now);
   writer_.write_next_hops();
   session_log_.tick();
+  tell_challenge(now);
 }
 
 void Engine::on_network_changed(const KernelNetwork::Changes& changes) {

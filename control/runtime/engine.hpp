@@ -104,6 +104,7 @@ private:
   void on_port_changed() override;
   void on_to_client(const turn::SlotId& allocation, Bytes message) override;
   void write_effects(const RequestOrigin* origin);
+  void tell_challenge(Time now);
   bool facts_outstanding() const;
 
   const ControlOptions& options_;
@@ -122,6 +123,7 @@ private:
   turn::Server server_;
   ParkedRequests parked_;
   turn::Effects effects_;
+  shm::Challenge challenge_;  // as the workers know it
   DtlsHandler dtls_handler_;
   std::function<void()> port_handler_;
   std::vector<std::uint64_t> applied_;

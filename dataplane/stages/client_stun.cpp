@@ -13,6 +13,11 @@ using stun::Method;
 
 constexpr std::uint16_t kSendIndication = stun::encode_type(Method::kSend, MessageClass::kIndication);
 
+bool has_allocation(const Lcore& lcore, Packet& packet) noexcept {
+  packet.key.tag = static_cast<std::uint16_t>(KeyTag::kClient);
+  return lcore.tables->find(packet.key) != kNoSlot;
+}
+
 void serve(Lcore& lcore, Packet& packet) noexcept {
   stun::MessageView message;
   const auto error = stun::MessageView::parse(Bytes(packet.payload, packet.payload_size), message);
@@ -23,15 +28,16 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   }
   if (!lcore.kernel_sockets && !acceptable_checksum(packet))
     return lcore.drop(packet.mbuf, DropReason::k_udp_checksum);
-  const bool request = message_class == MessageClass::kRequest;
-  if (message.method() == Method::kBinding && !(request && lcore.secure_stun)) {
-    return request ? binding(lcore, packet, message)
-                   : lcore.drop(packet.mbuf, DropReason::k_binding_indication);
+  const bool is_binding = message.method() == Method::kBinding;
+  if (message_class != MessageClass::kRequest) {
+    return lcore.drop(packet.mbuf, is_binding ? DropReason::k_binding_indication : DropReason::k_stun_method);
   }
-  if (request && stun::is_accepted(message.method(), message_class)) {
-    return punt(lcore, packet, shm::Event::kStunRequest);
-  }
-  lcore.drop(packet.mbuf, DropReason::k_stun_method);
+  if (!stun::is_accepted(message.method(), message_class))
+    return lcore.drop(packet.mbuf, DropReason::k_stun_method);
+  // Who has an allocation has proved who he is, and his Refresh must not suffer from others at his address.
+  if (!has_allocation(lcore, packet) && !admit_unproved(lcore, packet)) return;
+  if (is_binding && !lcore.secure_stun) return binding(lcore, packet, message);
+  if (!challenge(lcore, packet, message)) punt(lcore, packet, shm::Event::kStunRequest);
 }
 
 }  // namespace

@@ -26,6 +26,11 @@ void client_channel(Lcore& lcore, Batch& batch) noexcept;  // ChannelData, clien
 void client_stun(Lcore& lcore, Batch& batch) noexcept;     // STUN from clients: sorts into the four below
 void client_send(Lcore& lcore, Group& sends) noexcept;     // Send indications, client to peer
 void binding(Lcore& lcore, Packet& packet, const stun::MessageView& request) noexcept;  // answered here
+// Whether a request of a client that has proved nothing is served at all: its port, its source's rate, all
+// sources' rate.
+bool admit_unproved(Lcore& lcore, const Packet& packet) noexcept;
+// A request that control would answer with 401 or 438, answered here. False: it is control's.
+bool challenge(Lcore& lcore, Packet& packet, const stun::MessageView& request) noexcept;
 void punt(Lcore& lcore, const Packet& packet, shm::Event kind) noexcept;  // requests, to control
 void peer_data(Lcore& lcore, Batch& batch) noexcept;   // peer to client: ChannelData or Data indication
 void icmp_error(Lcore& lcore, Batch& batch) noexcept;  // ICMP errors about relayed packets, to the client

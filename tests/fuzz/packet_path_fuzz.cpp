@@ -45,6 +45,10 @@ private:
     command(shm::Command::kInstallPermission, permission("10.0.2.1", 2), ++seq_);
     install_channel("10.0.2.2:5000", 0x4001, 0);
     install_channel("[fd00:2::2]:5000", 0x4002, 1);
+    shm::Challenge challenge;
+    challenge.realm = {'x'};
+    challenge.realm_size = 1;
+    command(shm::Command::kSetChallenge, challenge);
     install_channel("10.0.2.1:50000", 0x4003, 2);  // the relayed address itself: a loop of one
   }
   // IPv4 header and UDP checksum of a frame that has room for them.

@@ -40,6 +40,8 @@ TEST_F(Requests, C066_binding_success) {
     const auto mapped = view->find(stun::Attribute::kXorMappedAddress);
     ASSERT_TRUE(mapped.has_value());
     EXPECT_EQ(stun::decode_xor_address(*mapped, view->transaction_id()), frame.source);
+    EXPECT_EQ(out.payload.size(), v4 ? 32u : 44u)
+        << "1.6 times the request over IPv4, nothing besides the address";
   }
   EXPECT_EQ(counter(Counter::k_binding_answered), 2u);
 }
@@ -60,8 +62,7 @@ TEST_F(Requests, C006_response_reverses_addresses_with_service_tags) {
   EXPECT_EQ(only(0).vlans, frame.vlans);
 }
 
-TEST_F(Requests, C066_software_and_C031_fingerprint_echo) {
-  worker_->lcore.software = "Turnpike";
+TEST_F(Requests, C031_fingerprint_echo) {
   ByteVector buffer(128);
   stun::MessageWriter writer(buffer);
   const ByteVector id = bytes_of("transaction!");
@@ -74,7 +75,6 @@ TEST_F(Requests, C066_software_and_C031_fingerprint_echo) {
   view = stun::MessageView::parse(Bytes(answer));
   ASSERT_TRUE(view.has_value());
   EXPECT_TRUE(view->has_fingerprint());
-  EXPECT_TRUE(view->has(stun::Attribute::kSoftware));
 }
 
 TEST_F(Requests, C019_unknown_required_420_on_the_lcore) {
