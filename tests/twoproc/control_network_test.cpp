@@ -64,7 +64,7 @@ TEST(NetworkedControl, serves_what_the_netdev_carries_and_reserves_the_relay_ran
     run.start();
     const auto commands = run.dataplane.take_burst(0);
     run.dataplane.take_burst(1);
-    ASSERT_EQ(commands.size(), 3u);
+    ASSERT_EQ(commands.size(), 4u);  // and the challenge
     EXPECT_EQ(wire::to_string(commands[1].as<shm::LocalAddress>().address), "10.5.0.1");
     EXPECT_EQ(wire::to_string(commands[2].as<shm::LocalAddress>().address), "fd05::1");
     EXPECT_EQ(run.control->output_line(), "ready: turn:10.5.0.1:3478");

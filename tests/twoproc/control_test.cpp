@@ -17,8 +17,17 @@ TEST(ControlStart, reset_then_addresses_then_ready) {
       dataplane, {"--listening-ip", "2001:db8::1", "--external-ip", "198.51.100.7/10.0.2.1"}));
   ASSERT_TRUE(dataplane.serve_control());
   for (WorkerIndex ring = 0; ring < 3; ++ring) {
-    const auto commands = dataplane.take_burst(ring);
-    ASSERT_EQ(commands.size(), 4u) << "ring " << ring;
+    auto commands = dataplane.take_burst(ring);
+    const bool of_worker = ring < 2;  // the last ring is the main lcore's
+    ASSERT_EQ(commands.size(), of_worker ? 5u : 4u) << "ring " << ring;
+    if (of_worker) {
+      EXPECT_EQ(commands.back().kind, Command::kSetChallenge);
+      const auto challenge = commands.back().as<shm::Challenge>();
+      EXPECT_EQ(std::string_view(challenge.realm.data(), challenge.realm_size), "example.org");
+      EXPECT_EQ(challenge.offers_algorithms, 1);
+      EXPECT_NE(challenge.nonce_keys[0], challenge.nonce_keys[1]);
+      commands.pop_back();
+    }
     EXPECT_EQ(commands[0].kind, Command::kReset);
     std::vector<shm::LocalAddress> facts;
     for (std::size_t i = 1; i < commands.size(); ++i) {
