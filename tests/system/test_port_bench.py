@@ -81,15 +81,6 @@ def test_p7_sets_two_workers_against_one(tmp_path):
     assert row["ratio"] > 0 and row["clock_ratio_quartiles"][0] <= row["clock_ratio"] <= row["clock_ratio_quartiles"][1]
 
 
-def test_p5_watches_passes_beside_calls(tmp_path):
-    report = bench("p5", tmp_path, "--expiry", 500, "--parts", "nothing", "--watch", 1, "--call-rate", 2000, "--calls", 5)
-    (row,) = report["results"]
-    assert row["scenario"] == "p5-expiry-nothing" and row["windows"] > 300 and 0.001 < row["mpps"] < 0.003
-    for count in ("over_us", "own_over_us"):
-        assert list(row[count].values()) == sorted(row[count].values(), reverse=True)
-    assert row["own_us"] <= row["longest_us"] == max(one["longest_us"] for one in row["worst"]) > 0
-
-
 def test_reports_become_plots(tmp_path):
     pytest.importorskip("matplotlib", reason="python3-matplotlib is only for scripts/bench report")
     head = {"date": "2026-01-01", "commit": "0123456789ab", "machine": {"cpu": "a CPU", "cpus": 2, "load_at_start": 0.0}}
