@@ -189,7 +189,7 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       lcore.locals.clear();
       lcore.next_hops.clear();
       lcore.challenge = {};
-      lcore.applied_seq = lcore.refused_seq = 0;  // this control numbers its facts from 1
+      lcore.applied_seq = lcore.refused_seq = 0;
       return true;
     case Command::kSetLocalAddress: {
       const auto fact = body_as<shm::LocalAddress>(message);
@@ -222,6 +222,8 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       lcore.challenge = *fact;
       return true;
     }
+    case Command::kMark:
+      return true;
     case Command::kInvalid:
     case Command::kCount:
       return false;

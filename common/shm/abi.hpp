@@ -11,16 +11,18 @@
 #include "common/shm/counters.hpp"
 #include "common/shm/distinct_errors.hpp"
 #include "common/shm/events.hpp"
+#include "common/shm/ledger.hpp"
 #include "common/shm/spsc_ring.hpp"
 
 namespace turnpike::shm {
 
 inline constexpr std::uint64_t kMagic = 0x65'6b'69'70'6e'72'75'74;  // "turnpike"
-inline constexpr std::uint32_t kAbiVersion = 7;
+inline constexpr std::uint32_t kAbiVersion = 8;
 
 inline constexpr std::uint32_t kMaxWorkers = 64;
 inline constexpr std::uint32_t kMaxPorts = 32;
-inline constexpr std::uint64_t kMaxRegionSize = std::uint64_t{64} << 30;
+inline constexpr std::uint64_t kMaxRegionSize = std::uint64_t{1}
+                                                << 40;  // sparse: most of it is never touched
 
 enum class PortKind : std::uint16_t { kNone, kPci, kXdp, kMemif, kVhost, kVdev, kSocket };
 
@@ -63,7 +65,8 @@ struct Capacity {
   std::uint32_t channels = 0;
   std::uint32_t command_cells = 0;  // per ring, power of two
   std::uint32_t event_cells = 0;
-  std::uint64_t ledger_size = 0;  // bytes reserved for control's own record of allocations; no reader yet
+
+  friend bool operator==(const Capacity&, const Capacity&) noexcept = default;
 };
 
 // Byte offsets from the start of the region, each aligned to kIsolation.
@@ -72,8 +75,8 @@ struct Sections {
   std::uint64_t workers = 0;              // WorkerBlock[workers + 1]; the last one is the main lcore's
   std::uint64_t allocation_counters = 0;  // AllocationCounters[workers][allocations]
   std::uint64_t over_limit = 0;           // OverLimitCounters[workers][allocations]
-  std::uint64_t rings = 0;  // (workers + 1) × {command indices, event indices, command cells, event cells}
-  std::uint64_t ledger = 0;
+  std::uint64_t rings = 0;   // (workers + 1) × {command indices, event indices, command cells, event cells}
+  std::uint64_t ledger = 0;  // LedgerHeader, then of each worker: LedgerWorker and its tables
   std::uint64_t total = 0;
 };
 

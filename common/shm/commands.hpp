@@ -15,7 +15,7 @@ namespace turnpike::shm {
 
 enum class Command : std::uint16_t {
   kInvalid = 0,
-  kReset,              // no body: forget all facts; the first message of a control that keeps no record
+  kReset,              // no body: forget all facts; the first message of a control that takes nothing over
   kSetLocalAddress,    // LocalAddress: to the main lcore (XDP filter) and to every worker
   kSetNextHop,         // NextHop: to every worker
   kInstallAllocation,  // AllocationFact
@@ -27,6 +27,7 @@ enum class Command : std::uint16_t {
   kSendDatagram,       // SendDatagram, then the UDP payload
   kSendToPeer,         // SendToPeer, then the UDP payload
   kSetChallenge,       // Challenge: to every worker
+  kMark,               // no body: says by its number that all before it is applied
   kCount
 };
 

@@ -25,6 +25,25 @@ std::uint64_t ring_bytes(const Capacity& capacity) {
   return 2 * sizeof(RingIndices) + (std::uint64_t{capacity.command_cells} + capacity.event_cells) * kCellSize;
 }
 
+// Of one worker; the tables follow one another.
+struct LedgerOffsets {
+  std::uint64_t allocations;
+  std::uint64_t permissions;
+  std::uint64_t channels;
+  std::uint64_t long_notes;
+  std::uint64_t size;
+};
+
+LedgerOffsets ledger_offsets(const Capacity& capacity) {
+  LedgerOffsets offsets{};
+  offsets.allocations = align_up(sizeof(LedgerWorker));
+  offsets.permissions = align_up(offsets.allocations + sizeof(LedgerAllocation) * capacity.allocations);
+  offsets.channels = align_up(offsets.permissions + sizeof(LedgerPermission) * capacity.permissions);
+  offsets.long_notes = align_up(offsets.channels + sizeof(LedgerChannel) * capacity.channels);
+  offsets.size = align_up(offsets.long_notes + sizeof(LedgerLongNote) * capacity.allocations);
+  return offsets;
+}
+
 bool plausible(const Capacity& capacity) {
   constexpr std::uint32_t kMaxSlots = 1u << 26;
   constexpr std::uint32_t kMaxCells = 1u << 20;
@@ -34,8 +53,7 @@ bool plausible(const Capacity& capacity) {
   return capacity.workers >= 1 && capacity.workers <= kMaxWorkers && capacity.allocations >= 1 &&
          capacity.allocations <= kMaxSlots && capacity.permissions >= 1 &&
          capacity.permissions <= kMaxSlots && capacity.channels >= 1 && capacity.channels <= kMaxSlots &&
-         cells_ok(capacity.command_cells) && cells_ok(capacity.event_cells) &&
-         capacity.ledger_size <= kMaxRegionSize;
+         cells_ok(capacity.command_cells) && cells_ok(capacity.event_cells);
 }
 
 bool same(const Sections& a, const Sections& b) {
@@ -64,7 +82,9 @@ Sections layout(const Capacity& capacity) {
   sections.over_limit = align_up(sections.allocation_counters + sizeof(AllocationCounters) * allocations);
   sections.rings = align_up(sections.over_limit + sizeof(OverLimitCounters) * allocations);
   sections.ledger = align_up(sections.rings + ring_bytes(capacity) * (capacity.workers + 1));
-  sections.total = (sections.ledger + capacity.ledger_size + 4095) & ~std::uint64_t{4095};
+  const std::uint64_t ledger =
+      align_up(sizeof(LedgerHeader)) + ledger_offsets(capacity).size * capacity.workers;
+  sections.total = (sections.ledger + ledger + 4095) & ~std::uint64_t{4095};
   return sections;
 }
 
@@ -179,6 +199,20 @@ AllocationCounters& Region::allocation(WorkerIndex worker, std::uint32_t index) 
 OverLimitCounters& Region::over_limit(WorkerIndex worker, std::uint32_t index) const noexcept {
   const std::uint64_t row = std::uint64_t{worker} * capacity_.allocations + index;
   return *reinterpret_cast<OverLimitCounters*>(at(sections_.over_limit + sizeof(OverLimitCounters) * row));
+}
+
+LedgerHeader& Region::ledger() const noexcept {
+  return *reinterpret_cast<LedgerHeader*>(at(sections_.ledger));
+}
+
+LedgerView Region::ledger(WorkerIndex worker) const noexcept {
+  const LedgerOffsets offsets = ledger_offsets(capacity_);
+  const std::uint64_t start = sections_.ledger + align_up(sizeof(LedgerHeader)) + offsets.size * worker;
+  return {reinterpret_cast<LedgerWorker*>(at(start)),
+          {reinterpret_cast<LedgerAllocation*>(at(start + offsets.allocations)), capacity_.allocations},
+          {reinterpret_cast<LedgerPermission*>(at(start + offsets.permissions)), capacity_.permissions},
+          {reinterpret_cast<LedgerChannel*>(at(start + offsets.channels)), capacity_.channels},
+          {reinterpret_cast<LedgerLongNote*>(at(start + offsets.long_notes)), capacity_.allocations}};
 }
 
 std::uint64_t Region::ring_stride() const noexcept { return ring_bytes(capacity_); }

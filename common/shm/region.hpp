@@ -40,6 +40,8 @@ public:
   OverLimitCounters& over_limit(WorkerIndex worker, std::uint32_t index) const noexcept;
   RingView command_ring(WorkerIndex worker) const noexcept;
   RingView event_ring(WorkerIndex worker) const noexcept;
+  LedgerHeader& ledger() const noexcept;
+  LedgerView ledger(WorkerIndex worker) const noexcept;  // `worker` < capacity().workers
 
 private:
   Region(void* base, std::uint64_t size, int fd, const Capacity& capacity);

@@ -20,6 +20,12 @@ UserTable::User* Commons::join(const UserName& user, std::uint32_t user_quota, s
   return users_.join(user);
 }
 
+UserTable::User* Commons::rejoin(const UserName& user, std::uint64_t max_bps) {
+  const Lock lock(mutex_);
+  bandwidth_.exchange(0, max_bps);
+  return users_.join(user);
+}
+
 void Commons::leave(UserTable::User* user, std::uint64_t max_bps) {
   const Lock lock(mutex_);
   users_.leave(user);
@@ -57,6 +63,11 @@ stun::ReservationToken Commons::reserve(RelayPort port, Time now, RandomSource& 
     const Lock lock(mutex_);
     if (reservations_.hold(token, port, now)) return token;
   }
+}
+
+bool Commons::hold_again(const stun::ReservationToken& token, RelayPort port, Time made) {
+  const Lock lock(mutex_);
+  return !reservations_.full() && reservations_.hold(token, port, made);
 }
 
 std::optional<RelayPort> Commons::find_reserved(const stun::ReservationToken& token, Time now) const {

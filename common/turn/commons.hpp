@@ -25,6 +25,8 @@ public:
   // Counts one more allocation of the user. Null: a quota (0: none) is reached. What the pointer leads to
   // does not change until leave().
   UserTable::User* join(const UserName& user, std::uint32_t user_quota, std::uint32_t total_quota);
+  // One that a former server counted, with what it held: no quota can refuse it any more.
+  UserTable::User* rejoin(const UserName& user, std::uint64_t max_bps);
   // One allocation less, and its bandwidth is free again.
   void leave(UserTable::User* user, std::uint64_t max_bps);
 
@@ -36,6 +38,8 @@ public:
   // Servers that ask at the same moment may go beyond the capacity by one each.
   bool reservations_full() const;
   stun::ReservationToken reserve(RelayPort port, Time now, RandomSource& random);
+  // One that a former server gave away. False: this token is held already, or no room is left.
+  bool hold_again(const stun::ReservationToken& token, RelayPort port, Time made);
   std::optional<RelayPort> find_reserved(const stun::ReservationToken& token, Time now) const;
   // Whoever comes first has it.
   std::optional<RelayPort> redeem(const stun::ReservationToken& token, Time now);

@@ -50,6 +50,7 @@ struct Config {
   std::uint32_t max_permissions_per_allocation = 256;
   std::uint32_t max_channels_per_allocation = 256;
   Quotas quotas;
+  std::uint64_t facts_before = 0;           // the first fact of each worker has the next number
   std::uint32_t max_pending_facts = 65536;  // of one worker; requests are dropped while it is that far behind
   std::uint32_t max_reservations = 16384;
   std::uint32_t max_remembered_deletions = 65536;  // for repeated Refresh requests with lifetime 0

@@ -4,6 +4,7 @@
 // knows.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <utility>
 #include <variant>
@@ -41,9 +42,16 @@ struct SlotId {
   friend bool operator==(const SlotId&, const SlotId&) noexcept = default;
 };
 
-// Facts carry `seq`, numbered 1, 2, 3, ... per worker in the order of emission, and are idempotent. A relay
-// or peer address of this server always stands in its own form (RelayAddress::own): a client behind 1:1 NAT
-// names the advertised one, and who writes a Data indication shows the client the advertised one again.
+// Bytes live in the Effects that carries the effect.
+struct Payload {
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+};
+
+// Facts carry `seq`, numbered one by one (from Config::first_fact on) per worker in the order of emission,
+// and are idempotent. A relay or peer address of this server always stands in its own form
+// (RelayAddress::own): a client behind 1:1 NAT names the advertised one, and who writes a Data indication
+// shows the client the advertised one again.
 struct InstallAllocation {
   std::uint64_t seq = 0;
   SlotId allocation;
@@ -53,6 +61,10 @@ struct InstallAllocation {
   RelayEndpoint relay_v6;
   Time deadline{};  // of the family that lives longer; the other one's end comes as a fact without it
   std::uint64_t max_bps = 0;  // bytes per second of each direction, 0: no limit
+  // For a later server that takes over (Server::take_over), not for the packet path: the deadline of each
+  // relayed address, and a note about the rest, which may be empty when it is as it was before.
+  std::array<Time, 2> deadlines{};
+  Payload note;
 };
 struct RemoveAllocation {  // takes its permissions and channels with it
   std::uint64_t seq = 0;
@@ -87,10 +99,10 @@ struct RemoveChannel {
   SlotId allocation;
 };
 
-// Bytes live in the Effects that carries the effect.
-struct Payload {
-  std::uint32_t offset = 0;
-  std::uint32_t size = 0;
+// Changes nothing: once it is applied, so is everything before it.
+struct Mark {
+  std::uint64_t seq = 0;
+  WorkerIndex worker = 0;
 };
 
 // A STUN message for the client. When first_fact != 0 it may leave only after the facts first_fact..last_fact
@@ -121,7 +133,7 @@ struct RelayToClient {
 };
 
 using Effect = std::variant<InstallAllocation, RemoveAllocation, InstallPermission, RemovePermission,
-                            InstallChannel, RemoveChannel, SendReply, RelayToPeer, RelayToClient>;
+                            InstallChannel, RemoveChannel, Mark, SendReply, RelayToPeer, RelayToClient>;
 
 // Reused by the caller from call to call; clear() keeps the memory.
 class Effects {

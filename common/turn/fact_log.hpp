@@ -57,6 +57,9 @@ struct Retired {
 
 class FactLog {
 public:
+  // Facts are numbered from the one after `before`.
+  explicit FactLog(std::uint64_t before) : last_(before), applied_(before) {}
+
   // Numbers the fact that is about to be emitted.
   std::uint64_t append(const PendingFact& fact) {
     pending_.push_back(fact);
@@ -103,8 +106,8 @@ public:
   }
 
 private:
-  std::uint64_t last_ = 0;
-  std::uint64_t applied_ = 0;
+  std::uint64_t last_;
+  std::uint64_t applied_;
   std::deque<PendingFact> pending_;   // facts applied_+1 .. last_
   std::deque<WaitingReply> waiting_;  // in the order of their facts
   std::deque<Retired> retired_;       // in the order of seq

@@ -33,6 +33,16 @@ const std::array<SipKey, 2>& NonceKeys::keys(Time now) {
   return keys_;
 }
 
+NonceKeys::State NonceKeys::state(Time now) {
+  rotate(now);
+  return {keys_, *rotated_at_};
+}
+
+void NonceKeys::resume(const State& state) {
+  keys_ = state.keys;
+  rotated_at_ = state.rotated_at;
+}
+
 stun::Nonce NonceKeys::issue(const FiveTuple& client, stun::NonceFeatures features, Time now) {
   rotate(now);
   return stun::make_nonce(keys_[0], client_of(client), features, whole_seconds(now));

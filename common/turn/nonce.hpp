@@ -29,6 +29,16 @@ public:
   // The first one makes nonces, those made with either are genuine.
   const std::array<SipKey, 2>& keys(Time now);
 
+  // As above, and when they are changed next.
+  struct State {
+    std::array<SipKey, 2> keys{};
+    Time rotated_at{};
+    friend bool operator==(const State&, const State&) noexcept = default;
+  };
+  State state(Time now);
+  // Those of a former server, whose nonces stay good.
+  void resume(const State& state);
+
 private:
   static constexpr Time kRotation = std::chrono::hours(24);
 

@@ -34,6 +34,10 @@ std::uint32_t PortPool::Block::count(PortWish wish) const {
   return free_count();
 }
 
+bool PortPool::Block::has(std::uint16_t port) const {
+  return (port % 2 == 0 ? even : odd).contains(port / 2 - first_pair);
+}
+
 void PortPool::Block::erase(std::uint16_t port) {
   const std::uint32_t pair = port / 2 - first_pair;
   (port % 2 == 0 ? even : odd).erase(pair);
@@ -93,6 +97,14 @@ std::uint16_t PortPool::pick(const Block& block, PortWish wish) {
   if (wish == PortWish::kPair) return port(block.pairs.at(rank));
   if (rank < block.even.size()) return port(block.even.at(rank));
   return port(block.odd.at(rank - block.even.size())) + 1;
+}
+
+bool PortPool::claim(RelayPort port) {
+  if (!owns(port)) return false;
+  Block& owner = block(port.address, owner_of_port(port.port, range_.workers, range_.min, range_.max));
+  if (!owner.has(port.port)) return false;
+  owner.erase(port.port);
+  return true;
 }
 
 void PortPool::put_back(RelayPort port) {

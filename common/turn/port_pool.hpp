@@ -44,6 +44,8 @@ public:
   bool owns(RelayPort port) const;
   // From the worker's block of the least used address of that family (RFC 6056: at random).
   std::optional<RelayPort> take(wire::Family family, WorkerIndex worker, PortWish wish, Time now);
+  // This one of the pool's. False: it is not free, or not the pool's.
+  bool claim(RelayPort port);
   // Nobody but us has known this port yet: it may be used again at once.
   void put_back(RelayPort port);
   // The packet path has forgotten it: it rests, then it may be used again.
@@ -62,6 +64,7 @@ private:
     RandomSet pairs;  // both halves free
     std::uint32_t free_count() const { return even.size() + odd.size(); }
     std::uint32_t count(PortWish wish) const;
+    bool has(std::uint16_t port) const;
     void erase(std::uint16_t port);
     void insert(std::uint16_t port);
   };

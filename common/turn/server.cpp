@@ -287,6 +287,36 @@ void Server::set_quotas(const Quotas& quotas) { state_->service.quotas = quotas;
 
 void Server::set_draining(bool draining) { state_->service.draining = draining; }
 
+void Server::take_over(const NonceKeys::State& nonces) { state_->service.nonces.resume(nonces); }
+
+bool Server::take_over(const FormerAllocation& former, Time now) {
+  return state_->service.sessions.take_over(former, now);
+}
+
+bool Server::take_over(const FormerPermission& former, Time now) {
+  return state_->service.sessions.take_over(former, now);
+}
+
+bool Server::take_over(const FormerChannel& former, Time now) {
+  return state_->service.sessions.take_over(former, now);
+}
+
+void Server::take_over_port(const RelayEndpoint& relay) { state_->service.sessions.take_over_port(relay); }
+
+void Server::take_over_rest(Time now) { state_->service.sessions.take_over_rest(now); }
+
+NonceKeys::State Server::nonce_keys(Time now) { return state_->service.nonces.state(now); }
+
+void Server::begin_restating(WorkerIndex worker) { state_->service.sessions.begin_restating(worker); }
+
+bool Server::restate(WorkerIndex worker, std::size_t budget, Effects& effects) {
+  return state_->service.sessions.restate(worker, budget, effects);
+}
+
+bool Server::is_unsaid(const SlotId& allocation) const {
+  return state_->service.sessions.is_unsaid(allocation);
+}
+
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
 
 Server::BandwidthUse Server::bandwidth_use() const {

@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "common/base/crypto.hpp"
-#include "common/stun/nonce.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/effects.hpp"
+#include "common/turn/former.hpp"
+#include "common/turn/nonce.hpp"
 #include "common/turn/peer_policies.hpp"
 #include "common/turn/refusal_reason.hpp"
 #include "common/turn/server_counters.hpp"
@@ -93,6 +94,25 @@ public:
   void set_quotas(const Quotas& quotas);
   // While draining, Allocate gets 403; what exists lives on.
   void set_draining(bool draining);
+
+  // Taking over from a former server of the same workers, before anything else: first the nonce keys, then
+  // of each worker every slot from 0 on, allocations before permissions and channels, then the relay ports of
+  // allocations that are other servers', and last take_over_rest(). False: that one cannot go on (it is
+  // damaged, or its address is no longer served) and is removed.
+  void take_over(const NonceKeys::State& nonces);
+  bool take_over(const FormerAllocation& former, Time now);
+  bool take_over(const FormerPermission& former, Time now);
+  bool take_over(const FormerChannel& former, Time now);
+  void take_over_port(const RelayEndpoint& relay);
+  void take_over_rest(Time now);
+  NonceKeys::State nonce_keys(Time now);
+
+  // The worker knows nothing, or nobody knows what it knows: everything is to be said again. restate() says
+  // some of it, about `budget` allocations; true while more is left. Until then is_unsaid() tells whose facts
+  // need not be passed on, as they will follow.
+  void begin_restating(WorkerIndex worker);
+  bool restate(WorkerIndex worker, std::size_t budget, Effects& effects);
+  bool is_unsaid(const SlotId& allocation) const;
 
   std::size_t allocation_count() const;
   struct BandwidthUse {

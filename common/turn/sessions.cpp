@@ -3,6 +3,7 @@
 #include "common/turn/sessions.hpp"
 
 #include "common/turn/five_tuple_hash.hpp"
+#include "common/turn/session_note.hpp"
 
 namespace turnpike::turn {
 
@@ -204,8 +205,21 @@ std::uint64_t Sessions::install(Allocation& allocation, PendingFact fact, Effect
   fact.index = allocation.id.index;
   fact.generation = allocation.id.generation;
   const std::uint64_t seq = worker(allocation).log.append(fact);
-  effects.push(InstallAllocation{seq, allocation.id, allocation.five_tuple, allocation.legs[0].own,
-                                 allocation.legs[1].own, allocation.deadline(), allocation.max_bps});
+  Payload note;
+  if (fact.kind == FactKind::kNewAllocation) {
+    note_.clear();
+    write_note(note_of(allocation), note_);
+    note = effects.append(note_);
+  }
+  effects.push(InstallAllocation{seq,
+                                 allocation.id,
+                                 allocation.five_tuple,
+                                 allocation.legs[0].own,
+                                 allocation.legs[1].own,
+                                 allocation.deadline(),
+                                 allocation.max_bps,
+                                 {allocation.legs[0].deadline, allocation.legs[1].deadline},
+                                 note});
   return seq;
 }
 

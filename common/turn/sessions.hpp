@@ -10,6 +10,7 @@
 #include "common/turn/config.hpp"
 #include "common/turn/fact_log.hpp"
 #include "common/turn/flat_index.hpp"
+#include "common/turn/former.hpp"
 #include "common/turn/own_addresses.hpp"
 #include "common/turn/server_counters.hpp"
 #include "common/turn/session_observer.hpp"
@@ -45,6 +46,14 @@ struct Receiver {
   const Allocation* allocation = nullptr;
   const Channel* channel = nullptr;  // nullptr: a Data indication
   Miss miss = Miss::kNone;
+};
+
+// One that is not taken over. An allocation's ports stay away from others until its worker has let go.
+struct FormerSlot {
+  ObjectKind kind;
+  SlotId id;
+  std::array<RelayPort, 2> ports{};
+  std::array<bool, 2> has_port{};
 };
 
 class Sessions {
@@ -102,6 +111,16 @@ public:
   void give_up(WorkerIndex worker, const PendingFact& fact, Step& step);
   void confirm(WorkerIndex worker, std::uint64_t seq, Time now);
 
+  // Taking over from a former server: see Server::take_over, to which all of this belongs.
+  bool take_over(const FormerAllocation& former, Time now);
+  bool take_over(const FormerPermission& former, Time now);
+  bool take_over(const FormerChannel& former, Time now);
+  void take_over_port(const RelayEndpoint& relay);
+  void take_over_rest(Time now);
+  void begin_restating(WorkerIndex worker);
+  bool restate(WorkerIndex worker, std::size_t budget, Effects& effects);
+  bool is_unsaid(const SlotId& allocation) const;
+
   Time next_timeout() const { return wheel_.next(); }
   void expire(Step& step);
 
@@ -117,11 +136,15 @@ private:
     explicit Worker(const Config& config)
         : allocations(config.max_allocations),
           permissions(config.max_permissions),
-          channels(config.max_channels) {}
+          channels(config.max_channels),
+          log(config.facts_before) {}
     SlotPool<Allocation> allocations;
     SlotPool<Permission> permissions;
     SlotPool<Channel> channels;
     FactLog log;
+    std::vector<FormerSlot> former;  // the worker is to be told that they are gone
+    bool restating = false;
+    std::uint32_t restated = 0;  // while it is so: the allocations below have been said
   };
 
   static TimerRef timer(ObjectKind kind, WorkerIndex worker, std::uint32_t index) {
@@ -166,6 +189,12 @@ private:
   void undo_permission(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
   void undo_channel(std::uint32_t index, const PendingFact& fact, Worker& worker, Step& step);
 
+  std::optional<RelayPort> port_of(const RelayEndpoint& relay) const;
+  bool adopt_legs(Allocation& allocation, const FormerAllocation& former, Time now);
+  void drop_legs(Allocation& allocation);
+  void keep_away(const FormerAllocation& former);
+  void restate_gone(Worker& owner, const FormerSlot& gone, Effects& effects);
+  void restate_one(Allocation& allocation, Effects& effects);
   std::uint64_t install(Allocation& allocation, PendingFact fact, Effects& effects);
   void install_permission(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
   void install_channel(Allocation& allocation, std::uint32_t index, PendingFact fact, Effects& effects);
@@ -188,6 +217,7 @@ private:
   FlatIndex shared_channels_;     // by relayed address and peer, while they have several
   FlatIndex shared_permissions_;  // by relayed address and the peer's address: the first of the sharers
   TimerWheel<Sessions> wheel_;
+  std::vector<std::uint8_t> note_;  // scratch
 };
 
 }  // namespace turnpike::turn

@@ -34,6 +34,12 @@ std::optional<RelayPort> SharedPortPool::take(wire::Family family, WorkerIndex w
   return best;
 }
 
+bool SharedPortPool::join(RelayPort port) {
+  Place* place = find(port);
+  if (place != nullptr) ++place->users;
+  return place != nullptr;
+}
+
 void SharedPortPool::leave(RelayPort port) {
   Place* place = find(port);
   if (place != nullptr && place->users != 0) --place->users;

@@ -19,6 +19,8 @@ public:
 
   // Over all relay addresses of that family and all ports of the worker. Nothing: none of them may be used.
   std::optional<RelayPort> take(wire::Family family, WorkerIndex worker, Time now);
+  // One more user of this port. False: there is none such.
+  bool join(RelayPort port);
   void leave(RelayPort port);
   // The worker could not have it. Not picked for a while, unless others use it: then it is theirs already,
   // and the worker meant the allocation's other port.

@@ -18,6 +18,7 @@ public:
 
   std::uint32_t available() const { return capacity_ - used_; }
   std::uint32_t live_count() const { return live_; }
+  std::uint32_t touched() const { return touched_; }  // slots below were used at some time
 
   // A fresh T with a generation that this slot never had.
   std::optional<std::uint32_t> take() {
@@ -27,8 +28,7 @@ public:
       index = free_.back();
       free_.pop_back();
     } else {
-      index = touched_++;
-      if (index % kChunk == 0) chunks_.push_back(std::make_unique<Slot[]>(kChunk));
+      index = touch();
     }
     Slot& slot = at(index);
     slot.record = T{};
@@ -37,6 +37,19 @@ public:
     ++used_;
     ++live_;
     return index;
+  }
+
+  // Only before the first take(), slot by slot from 0: one that a former owner of these numbers had, live or
+  // retired. Its record is the caller's to fill. False: beyond the capacity.
+  bool adopt(std::uint32_t index, std::uint32_t generation, bool live) {
+    if (index != touched_ || index >= capacity_) return false;
+    touch();
+    Slot& slot = at(index);
+    slot.generation = generation;
+    slot.live = live;
+    ++used_;
+    if (live) ++live_;
+    return true;
   }
 
   void retire(std::uint32_t index) {
@@ -51,6 +64,7 @@ public:
   T& operator[](std::uint32_t index) { return at(index).record; }
   const T& operator[](std::uint32_t index) const { return at(index).record; }
   std::uint32_t generation(std::uint32_t index) const { return at(index).generation; }
+  bool is_live(std::uint32_t index) const { return index < touched_ && at(index).live; }
   bool is_live(std::uint32_t index, std::uint32_t generation) const {
     return index < touched_ && at(index).live && at(index).generation == generation;
   }
@@ -69,6 +83,10 @@ private:
     std::uint32_t generation = 0;
     bool live = false;
   };
+  std::uint32_t touch() {
+    if (touched_ % kChunk == 0) chunks_.push_back(std::make_unique<Slot[]>(kChunk));
+    return touched_++;
+  }
   Slot& at(std::uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
   const Slot& at(std::uint32_t index) const { return chunks_[index / kChunk][index % kChunk]; }
 

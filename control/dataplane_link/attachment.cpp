@@ -30,32 +30,35 @@ bool stopped_while_waiting(const sigset_t& stop) {
 
 }  // namespace
 
+Result<Attachment> Attachment::take(const std::string& path) {
+  auto handover = shm::connect_to_dataplane(path);
+  if (!handover) return Error{handover.error()};
+  UniqueFd connection(handover->connection);
+  UniqueFd wake_main(handover->descriptors.wake_main);
+  UniqueFd wake_workers(handover->descriptors.wake_workers);
+  std::vector<UniqueFd> wake_control;
+  for (const int fd : handover->descriptors.wake_control) wake_control.emplace_back(fd);
+  auto region = shm::Region::attach(handover->descriptors.region);
+  if (!region) return Error{region.error()};
+  if (wake_control.size() != region->capacity().workers + 1) {
+    return Error{"dataplane at " + path + ": it gave " + std::to_string(wake_control.size()) +
+                 " wake-ups for " + std::to_string(region->capacity().workers) +
+                 " worker(s) and its main lcore; start both programs from the same release"};
+  }
+  return Attachment(std::move(*region), std::move(connection), std::move(wake_main), std::move(wake_workers),
+                    std::move(wake_control), handover->dataplane_pid);
+}
+
 Result<std::optional<Attachment>> Attachment::open(const std::string& path, seconds timeout,
                                                    const sigset_t& stop) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   bool told = false;
   for (;;) {
-    auto handover = shm::connect_to_dataplane(path);
-    if (handover) {
-      UniqueFd connection(handover->connection);
-      UniqueFd wake_main(handover->descriptors.wake_main);
-      UniqueFd wake_workers(handover->descriptors.wake_workers);
-      std::vector<UniqueFd> wake_control;
-      for (const int fd : handover->descriptors.wake_control) wake_control.emplace_back(fd);
-      auto region = shm::Region::attach(handover->descriptors.region);
-      if (!region) return Error{region.error()};
-      if (wake_control.size() != region->capacity().workers + 1) {
-        return Error{"dataplane at " + path + ": it gave " + std::to_string(wake_control.size()) +
-                     " wake-ups for " + std::to_string(region->capacity().workers) +
-                     " worker(s) and its main lcore; start both programs from the same release"};
-      }
-      return std::optional(Attachment(std::move(*region), std::move(connection), std::move(wake_main),
-                                      std::move(wake_workers), std::move(wake_control),
-                                      handover->dataplane_pid));
-    }
+    auto attachment = take(path);
+    if (attachment) return std::optional(std::move(*attachment));
     // Only a dataplane that is absent, or not yet at work, is waited for; a refusal stays one.
-    const bool absent = handover.error().starts_with("no dataplane");
-    if (!absent || std::chrono::steady_clock::now() >= deadline) return Error{handover.error()};
+    const bool absent = attachment.error().starts_with("no dataplane");
+    if (!absent || std::chrono::steady_clock::now() >= deadline) return Error{attachment.error()};
     if (!std::exchange(told, true)) spdlog::info("waiting for turnpike-dataplane at {}", path);
     if (stopped_while_waiting(stop)) return std::optional<Attachment>();
   }

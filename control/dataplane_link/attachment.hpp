@@ -23,6 +23,9 @@ public:
   static Result<std::optional<Attachment>> open(const std::string& path, seconds timeout,
                                                 const sigset_t& stop);
 
+  // The one that is there now; an error that begins with "no dataplane": none is, or it is starting.
+  static Result<Attachment> take(const std::string& path);
+
   const shm::Region& region() const { return region_; }
   int connection() const { return connection_.get(); }  // readable: the dataplane is gone
   int wake_main() const { return wake_main_.get(); }

@@ -12,16 +12,29 @@ namespace turnpike::control {
 
 CommandQueues::CommandQueues(const shm::Region& region, int wake_main, int wake_workers,
                              const WorkerShare& share)
-    : cell_count_(region.capacity().command_cells),
-      region_(region),
-      wake_main_(wake_main),
-      wake_workers_(wake_workers) {
+    : cell_count_(region.capacity().command_cells), region_(region) {
   queues_.resize(region.capacity().workers + 1);
   for (WorkerIndex i = 0; i < queues_.size(); ++i) {
     if (i == main() ? share.part != 0 : !share.has(i)) continue;
-    queues_[i].ring = shm::Producer(region.command_ring(i));
     rings_.push_back(i);
+    if (i != main()) workers_.push_back(i);
   }
+  connect(wake_main, wake_workers);
+}
+
+void CommandQueues::disconnect() {
+  connected_ = false;
+  for (const WorkerIndex i : rings_) queues_[i] = Queue{};
+}
+
+void CommandQueues::connect(int wake_main, int wake_workers) {
+  wake_main_ = wake_main;
+  wake_workers_ = wake_workers;
+  for (const WorkerIndex i : rings_) {
+    queues_[i] = Queue{};
+    queues_[i].ring = shm::Producer(region_.command_ring(i));
+  }
+  connected_ = true;
 }
 
 void CommandQueues::push(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes body) {
@@ -44,6 +57,7 @@ bool CommandQueues::push_datagram(WorkerIndex queue, const shm::SendDatagram& da
 }
 
 bool CommandQueues::put(WorkerIndex queue, shm::Command kind, std::uint64_t seq, Bytes first, Bytes second) {
+  if (!connected_) return true;
   Queue& target = queues_[queue];
   if (!target.backlog.empty()) return false;  // what waits came first
   if (!target.ring.push(static_cast<std::uint16_t>(kind), seq, first, second)) return false;
@@ -96,12 +110,14 @@ bool CommandQueues::flush() {
 }
 
 bool CommandQueues::drained() const {
+  if (!connected_) return true;
   return std::all_of(rings_.begin(), rings_.end(), [this](WorkerIndex ring) {
     return queues_[ring].backlog.empty() && queues_[ring].ring.used() == 0;
   });
 }
 
 std::uint32_t CommandQueues::ring_used(WorkerIndex queue) const {
+  if (!connected_) return 0;
   // The consumer's index is the other process's word.
   return std::min(queues_[queue].ring.used(), cell_count_);
 }

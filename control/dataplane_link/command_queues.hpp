@@ -22,8 +22,15 @@ public:
   // Only the workers of `share` are written to, and by the first part the main lcore.
   CommandQueues(const shm::Region& region, int wake_main, int wake_workers, const WorkerShare& share = {});
 
+  // The dataplane is gone: until the next connect() everything is taken and forgotten.
+  void disconnect();
+  // The region has become another one, of the same capacity.
+  void connect(int wake_main, int wake_workers);
+  bool connected() const { return connected_; }
+
   // Those that may be written to, by the region's numbers.
   const std::vector<WorkerIndex>& rings() const { return rings_; }
+  const std::vector<WorkerIndex>& workers() const { return workers_; }  // the same without the main lcore
   WorkerIndex main() const { return static_cast<WorkerIndex>(queues_.size() - 1); }
 
   // Never lost: what the ring does not take waits in order. `queue` is one of rings().
@@ -34,9 +41,7 @@ public:
   }
   template <shm::Body T>
   void push_to_workers(shm::Command kind, const T& body) {
-    for (const WorkerIndex ring : rings_) {
-      if (ring != main()) push(ring, kind, 0, body);
-    }
+    for (const WorkerIndex worker : workers_) push(worker, kind, 0, body);
   }
   // False: dropped and counted.
   bool push_datagram(WorkerIndex queue, const shm::SendDatagram& datagram, Bytes payload);
@@ -76,10 +81,12 @@ private:
 
   std::vector<Queue> queues_;  // by ring, also those of others
   std::vector<WorkerIndex> rings_;
+  std::vector<WorkerIndex> workers_;
   std::uint32_t cell_count_;
   const shm::Region& region_;
-  int wake_main_;
-  int wake_workers_;
+  int wake_main_ = -1;
+  int wake_workers_ = -1;
+  bool connected_ = true;
   std::uint64_t dropped_datagrams_ = 0;
   std::uint64_t dropped_media_ = 0;
 };

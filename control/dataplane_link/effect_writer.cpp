@@ -20,18 +20,32 @@ turn::FiveTuple tuple_of(const shm::AllocationFact& fact) {
   return {wire::ClientEndpoint(fact.client), wire::ServerEndpoint(fact.server), turn::Transport::kUdp};
 }
 
+std::vector<Ledger> ledgers_of(const shm::Region& region) {
+  std::vector<Ledger> ledgers;
+  for (std::uint32_t worker = 0; worker < region.capacity().workers; ++worker) {
+    ledgers.emplace_back(region.ledger(static_cast<WorkerIndex>(worker)));
+  }
+  return ledgers;
+}
+
 }  // namespace
 
-EffectWriter::EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops,
-                           ClientTable& clients)
-    : capacity_(capacity),
+EffectWriter::EffectWriter(const shm::Region& region, CommandQueues& queues, NextHops& next_hops,
+                           ClientTable& clients, std::uint64_t facts_before)
+    : capacity_(region.capacity()),
       queues_(queues),
       next_hops_(next_hops),
       clients_(clients),
-      book_(capacity.workers),
-      last_seq_(capacity.workers, 0) {
-  rebind_at_.worker = book_.size();
+      book_(ledgers_of(region)),
+      last_seq_(capacity_.workers, facts_before) {
+  rebind_at_.worker = queues_.workers().size();
   next_hops_.set_mark_used([this](std::vector<bool>& used) { mark_used_next_hops(used); });
+}
+
+void EffectWriter::move_to(const shm::Region& region) {
+  std::vector<Ledger> ledgers = ledgers_of(region);
+  for (const WorkerIndex worker : queues_.workers()) ledgers[worker].copy_from(book_[worker]);
+  book_ = std::move(ledgers);
 }
 
 void EffectWriter::write(const turn::Effects& effects, const RequestOrigin* origin) {
@@ -47,7 +61,9 @@ void EffectWriter::write(const turn::Effects& effects, const RequestOrigin* orig
           } else if constexpr (std::is_same_v<One, turn::RelayToPeer>) {
             relay(one, effects.bytes(one.data));
           } else if constexpr (std::is_same_v<One, turn::InstallAllocation>) {
-            install(one, origin);
+            install(one, effects.bytes(one.note), origin);
+          } else if constexpr (std::is_same_v<One, turn::Mark>) {
+            mark(one);
           } else if constexpr (requires { install(one); }) {
             install(one);
           } else if constexpr (requires { remove(one); }) {
@@ -74,29 +90,45 @@ bool EffectWriter::in_tables(const turn::SlotId& slot, std::uint32_t capacity) {
 }
 
 template <typename Fact>
-void EffectWriter::push_fact(WorkerIndex worker, shm::Command kind, std::uint64_t seq, const Fact& fact) {
+void EffectWriter::push_fact(const turn::SlotId& allocation, shm::Command kind, std::uint64_t seq,
+                             const Fact& fact) {
+  if (seq != 0) last_seq_[allocation.worker] = seq;
+  if (unsaid_ && unsaid_(allocation)) return;
   write_next_hops();  // a worker learns of the next hop before a fact names it
-  queues_.push(worker, kind, seq, fact);
-  if (seq != 0) last_seq_[worker] = seq;
+  queues_.push(allocation.worker, kind, seq, fact);
 }
 
+// Never unsaid: what is not there can be removed, and nobody will say it again.
 void EffectWriter::push_remove(shm::Command kind, std::uint64_t seq, const turn::SlotId& removed,
                                const turn::SlotId& allocation) {
-  push_fact(removed.worker, kind, seq, shm::RemoveFact{slot_of(removed), slot_of(allocation)});
+  if (seq != 0) last_seq_[removed.worker] = seq;
+  queues_.push(removed.worker, kind, seq, shm::RemoveFact{slot_of(removed), slot_of(allocation)});
+}
+
+void EffectWriter::mark(const turn::Mark& effect) {
+  last_seq_[effect.worker] = effect.seq;
+  queues_.push(effect.worker, shm::Command::kMark, effect.seq, Bytes());
 }
 
 std::uint16_t EffectWriter::next_hop_to(const wire::IpAddress& peer, const wire::Endpoint& relay) {
   return next_hops_.resolve(peer, relay.address, nullptr);
 }
 
-void EffectWriter::install(const turn::InstallAllocation& effect, const RequestOrigin* origin) {
+void EffectWriter::install(const turn::InstallAllocation& effect, Bytes note, const RequestOrigin* origin) {
   if (!in_tables(effect.allocation, capacity_.allocations)) return;
-  KnownAllocation& known = book_[effect.allocation.worker].allocations.at(effect.allocation.index);
-  const bool same = known.fact.allocation.generation == effect.allocation.generation;
-  if (!same) known = KnownAllocation{};
+  const std::uint32_t index = effect.allocation.index;
+  Ledger& ledger = book_[effect.allocation.worker];
+  shm::LedgerAllocation record = ledger.allocation(index);
+  const bool same =
+      ledger.is_live(record) && record.fact.allocation.generation == effect.allocation.generation;
+  if (!same) record = shm::LedgerAllocation{};
   const bool requested = origin != nullptr && origin->from == effect.five_tuple;
-  if (requested) known.path = origin->path;
-  shm::AllocationFact& fact = known.fact;
+  if (requested) record.path = origin->path;
+  if (!note.empty()) ledger.set_note(index, record, note);
+  record.phase = shm::RecordPhase::kLive;
+  record.transport = static_cast<std::uint8_t>(effect.five_tuple.transport);
+  record.deadlines_ns = {nanoseconds(effect.deadlines[0]), nanoseconds(effect.deadlines[1])};
+  shm::AllocationFact& fact = record.fact;
   fact.allocation = slot_of(effect.allocation);
   fact.client = effect.five_tuple.client;
   fact.server = effect.five_tuple.server;
@@ -107,32 +139,34 @@ void EffectWriter::install(const turn::InstallAllocation& effect, const RequestO
   if (effect.five_tuple.transport != turn::Transport::kUdp) {
     fact.client_next_hop = shm::kServedByControl;
     clients_.bind(effect.allocation, effect.five_tuple);
-    return push_fact(effect.allocation.worker, shm::Command::kInstallAllocation, effect.seq, fact);
+  } else {
+    const bool has_path = requested || same;
+    fact.client_next_hop =
+        next_hops_.resolve(fact.client.address, fact.server.address, has_path ? &record.path : nullptr);
+    if (has_path) paths_[effect.five_tuple] = record.path;
   }
-  const bool has_path = requested || same;
-  fact.client_next_hop =
-      next_hops_.resolve(fact.client.address, fact.server.address, has_path ? &known.path : nullptr);
-  if (has_path) paths_[effect.five_tuple] = known.path;
-  push_fact(effect.allocation.worker, shm::Command::kInstallAllocation, effect.seq, fact);
+  ledger.put(index, record);
+  push_fact(effect.allocation, shm::Command::kInstallAllocation, effect.seq, fact);
 }
 
 void EffectWriter::install(const turn::InstallPermission& effect) {
   if (!in_tables(effect.permission, capacity_.permissions)) return;
-  shm::PermissionFact& fact = book_[effect.permission.worker].permissions.at(effect.permission.index);
-  fact = shm::PermissionFact{};
+  shm::LedgerPermission record{shm::RecordPhase::kLive, 0, {}};
+  shm::PermissionFact& fact = record.fact;
   fact.permission = slot_of(effect.permission);
   fact.allocation = slot_of(effect.allocation);
   fact.relay = effect.relay;
   fact.peer = effect.peer;
   fact.next_hop = next_hop_to(effect.peer, effect.relay);
   fact.deadline_ns = nanoseconds(effect.deadline);
-  push_fact(effect.permission.worker, shm::Command::kInstallPermission, effect.seq, fact);
+  book_[effect.permission.worker].put(effect.permission.index, record);
+  push_fact(effect.allocation, shm::Command::kInstallPermission, effect.seq, fact);
 }
 
 void EffectWriter::install(const turn::InstallChannel& effect) {
   if (!in_tables(effect.channel, capacity_.channels)) return;
-  shm::ChannelFact& fact = book_[effect.channel.worker].channels.at(effect.channel.index);
-  fact = shm::ChannelFact{};
+  shm::LedgerChannel record{shm::RecordPhase::kLive, 0, {}};
+  shm::ChannelFact& fact = record.fact;
   fact.channel = slot_of(effect.channel);
   fact.allocation = slot_of(effect.allocation);
   fact.relay = effect.relay;
@@ -141,30 +175,41 @@ void EffectWriter::install(const turn::InstallChannel& effect) {
   fact.next_hop = next_hop_to(effect.peer.address, effect.relay);
   fact.deadline_ns = nanoseconds(effect.deadline);
   fact.permission_deadline_ns = nanoseconds(effect.permission_deadline);
-  push_fact(effect.channel.worker, shm::Command::kInstallChannel, effect.seq, fact);
+  book_[effect.channel.worker].put(effect.channel.index, record);
+  push_fact(effect.allocation, shm::Command::kInstallChannel, effect.seq, fact);
 }
 
 void EffectWriter::remove(const turn::RemoveAllocation& effect) {
   if (!in_tables(effect.allocation, capacity_.allocations)) return;
-  KnownAllocation& known = book_[effect.allocation.worker].allocations.at(effect.allocation.index);
-  if (known.fact.allocation.generation == effect.allocation.generation) {
-    by_control(known.fact) ? clients_.unbind(effect.allocation) : gone_.push_back(tuple_of(known.fact));
-    known = KnownAllocation{};
+  Ledger& ledger = book_[effect.allocation.worker];
+  shm::LedgerAllocation record = ledger.allocation(effect.allocation.index);
+  if (record.fact.allocation.generation == effect.allocation.generation) {
+    by_control(record.fact) ? clients_.unbind(effect.allocation) : gone_.push_back(tuple_of(record.fact));
+    record.phase = shm::RecordPhase::kRemoved;
+    ledger.put(effect.allocation.index, record);
   }
   push_remove(shm::Command::kRemoveAllocation, effect.seq, effect.allocation, effect.allocation);
 }
 
 void EffectWriter::remove(const turn::RemovePermission& effect) {
   if (!in_tables(effect.permission, capacity_.permissions)) return;
-  shm::PermissionFact& fact = book_[effect.permission.worker].permissions.at(effect.permission.index);
-  if (fact.permission.generation == effect.permission.generation) fact = shm::PermissionFact{};
+  Ledger& ledger = book_[effect.permission.worker];
+  shm::LedgerPermission record = ledger.permission(effect.permission.index);
+  if (record.fact.permission.generation == effect.permission.generation) {
+    record.phase = shm::RecordPhase::kRemoved;
+    ledger.put(effect.permission.index, record);
+  }
   push_remove(shm::Command::kRemovePermission, effect.seq, effect.permission, effect.allocation);
 }
 
 void EffectWriter::remove(const turn::RemoveChannel& effect) {
   if (!in_tables(effect.channel, capacity_.channels)) return;
-  shm::ChannelFact& fact = book_[effect.channel.worker].channels.at(effect.channel.index);
-  if (fact.channel.generation == effect.channel.generation) fact = shm::ChannelFact{};
+  Ledger& ledger = book_[effect.channel.worker];
+  shm::LedgerChannel record = ledger.channel(effect.channel.index);
+  if (record.fact.channel.generation == effect.channel.generation) {
+    record.phase = shm::RecordPhase::kRemoved;
+    ledger.put(effect.channel.index, record);
+  }
   push_remove(shm::Command::kRemoveChannel, effect.seq, effect.channel, effect.allocation);
 }
 
@@ -214,49 +259,58 @@ bool EffectWriter::rebind_some(std::size_t budget) {
 }
 
 bool EffectWriter::rebind_at(std::uint32_t index) {
-  WorkerFacts& facts = book_[rebind_at_.worker];
-  const auto look = [&](auto& table, auto is_live) {
-    if (index >= table.size()) return false;
-    if (is_live(table.at(index))) rebind(table.at(index));
+  const Ledger& ledger = book_[queues_.workers()[rebind_at_.worker]];
+  const auto look = [&](std::uint32_t count, const auto& record_at) {
+    if (index >= count) return false;
+    if (const auto& record = record_at(index); ledger.is_live(record)) rebind(index, record);
     return true;
   };
   switch (rebind_at_.table) {
     case RebindTable::kAllocations:
-      return look(facts.allocations,
-                  [](const KnownAllocation& known) { return known.fact.allocation.generation != 0; });
+      return look(
+          ledger.allocations(), [&](auto i) -> const auto& { return ledger.allocation(i); });
     case RebindTable::kPermissions:
-      return look(facts.permissions, [&](const auto& fact) { return facts.is_live(fact); });
+      return look(
+          ledger.permissions(), [&](auto i) -> const auto& { return ledger.permission(i); });
     case RebindTable::kChannels:
       break;
   }
-  return look(facts.channels, [&](const auto& fact) { return facts.is_live(fact); });
+  return look(
+      ledger.channels(), [&](auto i) -> const auto& { return ledger.channel(i); });
 }
 
-template <typename Fact>
-void EffectWriter::repeat(shm::Command kind, std::uint16_t& next_hop, std::uint16_t now, const Fact& fact) {
+template <typename Record>
+void EffectWriter::repeat(shm::Command kind, std::uint32_t index, Record& record, std::uint16_t& next_hop,
+                          std::uint16_t now) {
   if (std::exchange(next_hop, now) == now) return;
   ++counters_.rebound;
-  push_fact(static_cast<WorkerIndex>(rebind_at_.worker), kind, 0, fact);
+  const WorkerIndex worker = queues_.workers()[rebind_at_.worker];
+  book_[worker].put(index, record);
+  const shm::Slot& owner = record.fact.allocation;
+  push_fact({worker, owner.index, owner.generation}, kind, 0, record.fact);
 }
 
-void EffectWriter::rebind(KnownAllocation& known) {
-  shm::AllocationFact& fact = known.fact;
+void EffectWriter::rebind(std::uint32_t index, shm::LedgerAllocation record) {
+  shm::AllocationFact& fact = record.fact;
   if (by_control(fact)) return;
-  const auto now = next_hops_.resolve(fact.client.address, fact.server.address, &known.path);
-  repeat(shm::Command::kInstallAllocation, fact.client_next_hop, now, fact);
+  const auto now = next_hops_.resolve(fact.client.address, fact.server.address, &record.path);
+  repeat(shm::Command::kInstallAllocation, index, record, fact.client_next_hop, now);
 }
 
-void EffectWriter::rebind(shm::PermissionFact& fact) {
-  repeat(shm::Command::kInstallPermission, fact.next_hop, next_hop_to(fact.peer, fact.relay), fact);
+void EffectWriter::rebind(std::uint32_t index, shm::LedgerPermission record) {
+  shm::PermissionFact& fact = record.fact;
+  repeat(shm::Command::kInstallPermission, index, record, fact.next_hop, next_hop_to(fact.peer, fact.relay));
 }
 
-void EffectWriter::rebind(shm::ChannelFact& fact) {
-  repeat(shm::Command::kInstallChannel, fact.next_hop, next_hop_to(fact.peer.address, fact.relay), fact);
+void EffectWriter::rebind(std::uint32_t index, shm::LedgerChannel record) {
+  shm::ChannelFact& fact = record.fact;
+  repeat(shm::Command::kInstallChannel, index, record, fact.next_hop,
+         next_hop_to(fact.peer.address, fact.relay));
 }
 
 void EffectWriter::mark_used_next_hops(std::vector<bool>& used) {
-  for (WorkerFacts& facts : book_) {
-    facts.for_each_next_hop([&](std::uint16_t index) {
+  for (const WorkerIndex worker : queues_.workers()) {
+    book_[worker].for_each_next_hop([&](std::uint16_t index) {
       if (index < used.size()) used[index] = true;
     });
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -10,7 +11,7 @@
 #include "common/turn/effects.hpp"
 #include "common/turn/five_tuple_hash.hpp"
 #include "control/dataplane_link/command_queues.hpp"
-#include "control/dataplane_link/fact_book.hpp"
+#include "control/dataplane_link/ledger.hpp"
 #include "control/listeners/client_table.hpp"
 #include "control/relay/next_hops.hpp"
 
@@ -31,8 +32,16 @@ public:
     std::uint64_t outside_tables = 0;        // slots beyond the region's capacity: a defect
   };
 
-  EffectWriter(const shm::Capacity& capacity, CommandQueues& queues, NextHops& next_hops,
-               ClientTable& clients);
+  // `facts_before`: the number before that of each worker's first fact.
+  EffectWriter(const shm::Region& region, CommandQueues& queues, NextHops& next_hops, ClientTable& clients,
+               std::uint64_t facts_before);
+  // Facts of which it is true go into the ledger alone: they will be said again.
+  void set_unsaid(std::function<bool(const turn::SlotId& allocation)> unsaid) { unsaid_ = std::move(unsaid); }
+  // Another region of the same capacity in place of the former one, whose ledger goes on in it.
+  void move_to(const shm::Region& region);
+  // What the former control knew of a client's way.
+  void take_over(const turn::FiveTuple& client, const shm::LinkPath& path) { paths_[client] = path; }
+  Ledger& ledger(WorkerIndex worker) { return book_[worker]; }
 
   // In order. The effects of one call of the server; `origin` is null when no request caused them.
   void write(const turn::Effects& effects, const RequestOrigin* origin);
@@ -43,7 +52,7 @@ public:
   // and repeats those that would leave another way now; true while more are left.
   void begin_rebind() { rebind_at_ = RebindPosition{}; }
   bool rebind_some(std::size_t budget);
-  bool rebinding() const { return rebind_at_.worker < book_.size(); }
+  bool rebinding() const { return rebind_at_.worker < queues_.workers().size(); }
 
   std::uint64_t last_seq(WorkerIndex worker) const { return last_seq_[worker]; }
   const Counters& counters() const { return counters_; }
@@ -55,17 +64,18 @@ private:
     std::size_t operator()(const turn::FiveTuple& tuple) const { return turn::hash_value(tuple, 0); }
   };
 
-  void install(const turn::InstallAllocation& effect, const RequestOrigin* origin);
+  void install(const turn::InstallAllocation& effect, Bytes note, const RequestOrigin* origin);
   void install(const turn::InstallPermission& effect);
   void install(const turn::InstallChannel& effect);
   void remove(const turn::RemoveAllocation& effect);
   void remove(const turn::RemovePermission& effect);
   void remove(const turn::RemoveChannel& effect);
+  void mark(const turn::Mark& effect);
   void reply(const turn::SendReply& effect, Bytes message, const RequestOrigin* origin);
   void relay(const turn::RelayToPeer& effect, Bytes data);
 
   template <typename Fact>
-  void push_fact(WorkerIndex worker, shm::Command kind, std::uint64_t seq, const Fact& fact);
+  void push_fact(const turn::SlotId& allocation, shm::Command kind, std::uint64_t seq, const Fact& fact);
   void push_remove(shm::Command kind, std::uint64_t seq, const turn::SlotId& removed,
                    const turn::SlotId& allocation);
   std::uint16_t next_hop_to(const wire::IpAddress& peer, const wire::Endpoint& relay);
@@ -74,22 +84,24 @@ private:
 
   enum class RebindTable : std::uint8_t { kAllocations, kPermissions, kChannels };
   struct RebindPosition {
-    std::size_t worker = 0;
+    std::size_t worker = 0;  // of those that we have
     RebindTable table = RebindTable::kAllocations;
     std::uint32_t index = 0;
   };
   bool rebind_at(std::uint32_t index);  // false: beyond the end of the table
-  void rebind(KnownAllocation& known);
-  void rebind(shm::PermissionFact& fact);
-  void rebind(shm::ChannelFact& fact);
-  template <typename Fact>
-  void repeat(shm::Command kind, std::uint16_t& next_hop, std::uint16_t now, const Fact& fact);
+  void rebind(std::uint32_t index, shm::LedgerAllocation record);
+  void rebind(std::uint32_t index, shm::LedgerPermission record);
+  void rebind(std::uint32_t index, shm::LedgerChannel record);
+  template <typename Record>
+  void repeat(shm::Command kind, std::uint32_t index, Record& record, std::uint16_t& next_hop,
+              std::uint16_t now);
 
   shm::Capacity capacity_;
   CommandQueues& queues_;
   NextHops& next_hops_;
   ClientTable& clients_;
-  FactBook book_;
+  std::vector<Ledger> book_;  // by worker; only our own are touched
+  std::function<bool(const turn::SlotId&)> unsaid_;
   std::vector<std::uint64_t> last_seq_;
   // The way to each client with an allocation, for answers that a later event causes.
   std::unordered_map<turn::FiveTuple, shm::LinkPath, TupleHash> paths_;

@@ -47,8 +47,12 @@ EventReader::EventReader(const shm::Region& region, std::vector<wire::ServerEndp
       listeners_(listeners.begin(), listeners.end()),
       port_count_(port_count),
       message_(std::make_unique<shm::Message>()) {
-  rings_.resize(region.capacity().workers + 1);
-  for (WorkerIndex i = 0; i < rings_.size(); ++i) rings_[i].consumer = shm::Consumer(region.event_ring(i));
+  connect();
+}
+
+void EventReader::connect() {
+  rings_.assign(region_.capacity().workers + 1, Ring{});
+  for (WorkerIndex i = 0; i < rings_.size(); ++i) rings_[i].consumer = shm::Consumer(region_.event_ring(i));
 }
 
 std::size_t EventReader::poll(WorkerIndex index, std::size_t budget, EventHandler& handler) {

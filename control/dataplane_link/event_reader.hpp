@@ -40,6 +40,9 @@ public:
   EventReader(const shm::Region& region, std::vector<wire::ServerEndpoint> listeners,
               std::uint16_t port_count);
 
+  // The region has become another one, of the same capacity: its rings are read from where they stand.
+  void connect();
+
   // Hands on at most `budget` messages of one ring. Returns how many. The last ring is the main lcore's.
   std::size_t poll(WorkerIndex ring, std::size_t budget, EventHandler& handler);
   bool pending(WorkerIndex ring) const { return !rings_[ring].consumer.empty(); }

@@ -177,6 +177,25 @@ void NextHops::update(Entry& entry, bool always) {
   if (differs || always) changes_.push_back(fact);
 }
 
+void NextHops::hold(const std::vector<bool>& used) {
+  for (std::size_t i = entries_.size(); i < std::min<std::size_t>(used.size(), limit_); ++i) {
+    entries_.emplace_back();
+    (used[i] ? held_ : free_).push_back(static_cast<std::uint16_t>(i));
+  }
+}
+
+void NextHops::release() {
+  free_.insert(free_.end(), held_.begin(), held_.end());
+  held_.clear();
+}
+
+void NextHops::say_again() {
+  changes_.clear();
+  for (const Entry& entry : entries_) {
+    if (entry.live) changes_.push_back(entry.fact);
+  }
+}
+
 void NextHops::refresh() {
   for (Entry& entry : entries_) {
     if (entry.live) update(entry, false);

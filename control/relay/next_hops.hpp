@@ -44,6 +44,13 @@ public:
   // when no route through one of our ports is known. kNoNextHop: one of our own addresses, or unreachable.
   std::uint16_t resolve(const IpAddress& destination, const IpAddress& source, const shm::LinkPath* arrival);
 
+  // Indices that a former control's facts name are not given away before release(): those facts are being
+  // said again, with indices of ours.
+  void hold(const std::vector<bool>& used);
+  void release();
+  // Another dataplane, which knows none of them.
+  void say_again();
+
   // After the network or the ports changed: brings every entry up to date.
   void refresh();
   // About once a second: asks again for neighbours that are unresolved, and now and then for stale ones.
@@ -102,6 +109,7 @@ private:
   bool kernel_sockets_ = false;
   std::vector<Entry> entries_;
   std::vector<std::uint16_t> free_;
+  std::vector<std::uint16_t> held_;
   std::unordered_map<Key, std::uint16_t, KeyHash> by_key_;
   std::vector<shm::NextHop> changes_;
   Counters counters_;

@@ -2,9 +2,7 @@
 // Start-up order, what ends the program, and a clean stop.
 #include "control/runtime/app.hpp"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <bit>
 #include <thread>
@@ -36,6 +34,7 @@ App::App(ControlOptions options, config::Options given, Attachment attachment)
     : options_(std::move(options)),
       given_(std::move(given)),
       attachment_(std::move(attachment)),
+      ledger_(attachment_.region()),
       statistics_(attachment_.region()),
       started_(monotonic_now()),
       loops_(make_loops(options_.control_threads)),
@@ -43,7 +42,8 @@ App::App(ControlOptions options, config::Options given, Attachment attachment)
       signals_(loops_.front()),
       hangups_(loops_.front()),
       dataplane_(loops_.front()),
-      tick_timer_(loops_.front()) {}
+      tick_timer_(loops_.front()),
+      search_timer_(loops_.front()) {}
 
 Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options given,
                                         const sigset_t& stop_signals) {
@@ -116,11 +116,16 @@ Status App::prepare() {
 Status App::make_engines(const ServedAddresses& served) {
   std::array<std::uint8_t, sizeof(std::uint64_t)> seed;
   crypto_.random(seed);
-  commons_.emplace(server_config(options_, attachment_.region().capacity(), served, first().share()),
-                   std::bit_cast<std::uint64_t>(seed));
+  const auto config = server_config(options_, attachment_.region().capacity(), served, first().share());
+  commons_.emplace(config, std::bit_cast<std::uint64_t>(seed));
+  auto addresses = ledger_.place(served.facts(options_, config.relay_ports()));
+  if (!addresses) return Error{addresses.error()};
   for (const auto& shard : shards_) {
-    if (auto made = shard->make_engine({options_, attachment_, served, *commons_}); !made) return made;
+    const auto made = shard->make_engine(
+        {options_, attachment_, served, *addresses, *commons_, ledger_.facts_before(), ledger_.takes_over()});
+    if (!made) return made;
   }
+  if (ledger_.takes_over()) take_over();
   first().engine().set_port_handler([this] {
     for (std::size_t i = 1; i < shards_.size(); ++i) {
       shards_[i]->post([shard = shards_[i].get()] { shard->engine().refresh_ports(); });
@@ -138,9 +143,12 @@ Status App::announce() {
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error{"the dataplane takes no commands; is one of its workers stuck or without a CPU?"};
     }
-    for (const auto& shard : shards_) shard->engine().pass(monotonic_now());
+    bool busy = false;
+    for (const auto& shard : shards_) busy = shard->engine().pass(monotonic_now()) || busy;
+    if (busy) continue;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  ledger_.set_ready();
   return Unit{};
 }
 
@@ -182,15 +190,9 @@ Status App::run() {
   collect_log(false);
   admin_.reset();
   stop_shards();
-  std::size_t sessions = 0;
-  for (const auto& shard : shards_) {
-    shard->finish(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
-    sessions += shard->engine().server().allocation_count();
-  }
+  end_sessions();
   flush_log();
-  if (!failure_.empty()) return Error{failure_};
-  spdlog::info("stopped with {} sessions", sessions);
-  return Unit{};
+  return failure_.empty() ? Status(Unit{}) : Status(Error{failure_});
 }
 
 // All but the first, which has ended.
@@ -221,7 +223,8 @@ void App::watch() {
   error_code ignored;
   signals_.add(SIGTERM, ignored);
   signals_.add(SIGINT, ignored);
-  signals_.async_wait([this](error_code error, int) {
+  signals_.async_wait([this](error_code error, int number) {
+    for_good_ = number == SIGINT;
     if (!error) first().stop();
   });
   hangups_.add(SIGHUP, ignored);
@@ -232,8 +235,6 @@ void App::watch() {
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGHUP);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
-  // Asio closes what it is given: it gets a duplicate.
-  dataplane_.assign(fcntl(attachment_.connection(), F_DUPFD_CLOEXEC, 0));
   watch_dataplane();
   schedule_tick();
 }
@@ -250,18 +251,6 @@ void App::watch_hangups() {
         [](Shard&) {}));
     static_cast<void>(reload());  // which logs how it went
     watch_hangups();
-  });
-}
-
-void App::watch_dataplane() {
-  dataplane_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
-    if (error) return;
-    char byte;
-    const ssize_t size = recv(attachment_.connection(), &byte, sizeof byte, MSG_DONTWAIT);
-    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return watch_dataplane();
-    failure_ = "the dataplane (PID " + std::to_string(attachment_.dataplane_pid()) +
-               ") is gone; start it again, then turnpike-control";
-    first().stop();
   });
 }
 

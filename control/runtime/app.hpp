@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "control/admin/admin_server.hpp"
+#include "control/dataplane_link/ledger_head.hpp"
 #include "control/options.hpp"
 #include "control/runtime/shard.hpp"
 #include "control/runtime/statistics.hpp"
@@ -29,7 +30,8 @@ public:
   static Result<std::unique_ptr<App>> start(ControlOptions options, config::Options given,
                                             const sigset_t& stop_signals);
 
-  // Serves until a stop signal (value) or until the dataplane is lost (error).
+  // Serves until a stop signal (value), or until a dataplane comes that cannot take the sessions (error).
+  // SIGTERM leaves the sessions in the ledger, to the next control; SIGINT ends them.
   Status run();
 
 private:
@@ -54,7 +56,13 @@ private:
   // of them read without a lock, the options and the log. When `common` fails nobody does more.
   Status change_all(const std::function<Status()>& common, const std::function<void(Shard&)>& each);
   std::string answer(std::string_view line);
+  // The dataplane's end, and waiting for another one (dataplane_loss.cpp).
   void watch_dataplane();
+  void lose_dataplane();
+  void look_for_dataplane();
+  void take_dataplane(Attachment next);
+  void take_over();
+  void end_sessions();
   void schedule_tick();
   void stop_shards();
   void log_start();
@@ -63,6 +71,7 @@ private:
   config::Options given_;
   OpensslCrypto crypto_;
   Attachment attachment_;
+  LedgerHead ledger_;
   Statistics statistics_;
   Time started_{};
 
@@ -78,7 +87,12 @@ private:
   boost::asio::posix::stream_descriptor dataplane_;
   boost::asio::steady_timer tick_timer_;
   std::unique_ptr<AdminServer> admin_;
-  std::string failure_;  // why the shards end, empty for a stop signal
+  boost::asio::steady_timer search_timer_;  // while there is no dataplane
+  bool has_dataplane_ = true;
+  Time lost_at_{};
+  std::string told_;       // of why a dataplane was not taken
+  bool for_good_ = false;  // the sessions are to end with us
+  std::string failure_;    // why the shards end, empty for a stop signal
 };
 
 }  // namespace turnpike::control

@@ -24,6 +24,15 @@ std::uint64_t log_seed(Crypto& crypto) {
   return std::bit_cast<std::uint64_t>(bytes);
 }
 
+bool contains(const std::vector<WorkerIndex>& workers, WorkerIndex worker) {
+  return std::find(workers.begin(), workers.end(), worker) != workers.end();
+}
+
+turn::Config numbered(turn::Config config, std::uint64_t facts_before) {
+  config.facts_before = facts_before;
+  return config;
+}
+
 }  // namespace
 
 turn::Config server_config(const ControlOptions& options, const shm::Capacity& capacity,
@@ -50,14 +59,18 @@ Engine::Engine(Relay relay, const WorkerShare& share, Crypto& crypto, UserDirect
       next_hops_(network),
       queues_(attachment_.region(), attachment_.wake_main(), attachment_.wake_workers(), share),
       clients_(attachment_.workers()),
-      writer_(attachment_.region().capacity(), queues_, next_hops_, clients_),
+      writer_(attachment_.region(), queues_, next_hops_, clients_, relay.facts_before),
       reader_(attachment_.region(), served_.listening_endpoints(options_),
               static_cast<std::uint16_t>(ports_.size())),
       users_(users),
       session_log_(attachment_.region(), log_seed(crypto), monotonic_now),
-      server_(server_config(options_, attachment_.region().capacity(), served_, share), crypto, users,
-              &session_log_, &relay.commons),
-      applied_(attachment_.workers(), 0) {
+      server_(numbered(server_config(options_, attachment_.region().capacity(), served_, share),
+                       relay.facts_before),
+              crypto, users, &session_log_, &relay.commons),
+      addresses_(std::move(relay.addresses)),
+      takes_over_(relay.takes_over),
+      applied_(attachment_.workers(), relay.facts_before) {
+  writer_.set_unsaid([this](const turn::SlotId& allocation) { return server_.is_unsaid(allocation); });
   std::unordered_set<wire::IpAddress> own(served_.listening.begin(), served_.listening.end());
   for (const turn::RelayAddress& relay : served_.relays) own.insert(relay.own);
   next_hops_.set_local_addresses(std::move(own));
@@ -68,13 +81,24 @@ Engine::Engine(Relay relay, const WorkerShare& share, Crypto& crypto, UserDirect
 Status Engine::set_static_next_hops() { return next_hops_.set_static(options_.next_hops, ports_); }
 
 void Engine::announce() {
-  const auto facts = served_.facts(options_, relay_ports_);
   for (const WorkerIndex queue : rings()) {
-    queues_.push(queue, shm::Command::kReset, 0, Bytes());
-    for (const shm::LocalAddress& fact : facts) queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
+    if (!takes_over_) queues_.push(queue, shm::Command::kReset, 0, Bytes());
+    for (const shm::LocalAddress& fact : addresses_)
+      queues_.push(queue, shm::Command::kSetLocalAddress, 0, fact);
   }
   challenge_ = {};  // kReset has forgotten it
-  tell_challenge(monotonic_now());
+  const Time now = monotonic_now();
+  keep_nonce_keys(now);
+  tell_challenge(now);
+}
+
+void Engine::keep_nonce_keys(Time now) {
+  const turn::NonceKeys::State state = server_.nonce_keys(now);
+  if (state == nonce_keys_) return;
+  nonce_keys_ = state;
+  const shm::LedgerNonceKeys record{shm::RecordPhase::kLive, 0, state.keys,
+                                    static_cast<std::uint64_t>(state.rotated_at.count())};
+  for (const WorkerIndex worker : queues_.workers()) writer_.ledger(worker).put(record);
 }
 
 void Engine::tell_challenge(Time now) {
@@ -89,18 +113,15 @@ void Engine::tell_challenge(Time now) {
   }
   if (fact == challenge_) return;
   challenge_ = fact;
-  for (const WorkerIndex ring : rings()) {
-    if (ring < attachment_.workers()) queues_.push(ring, shm::Command::kSetChallenge, 0, fact);
-  }
+  queues_.push_to_workers(shm::Command::kSetChallenge, fact);
 }
 
 bool Engine::pass(Time now) {
   now_ = now;
   backlog_ = !queues_.flush();
-  std::size_t taken = 0;
+  std::size_t taken = restate_some() ? 1 : 0;
   for (const WorkerIndex ring : rings()) {
-    // Whoever takes no commands gets no new ones: its requests wait, then are dropped where they arise.
-    if (!queues_.congested(ring)) taken += reader_.poll(ring, kEventBudget, *this);
+    if (listens_to(ring)) taken += reader_.poll(ring, kEventBudget, *this);
   }
   if (server_.next_timeout() <= now) {
     effects_.clear();
@@ -118,10 +139,14 @@ bool Engine::pass(Time now) {
 }
 
 bool Engine::pending() const {
-  for (const WorkerIndex ring : rings()) {
-    if (!queues_.congested(ring) && reader_.pending(ring)) return true;
-  }
-  return false;
+  return std::any_of(rings().begin(), rings().end(),
+                     [this](WorkerIndex ring) { return listens_to(ring) && reader_.pending(ring); });
+}
+
+// Whoever takes no commands, or does not know everything yet, gets no new ones: its requests wait, then are
+// dropped where they arise.
+bool Engine::listens_to(WorkerIndex ring) const {
+  return queues_.connected() && !queues_.congested(ring) && !contains(restating_, ring);
 }
 
 Time Engine::next_wake(Time now) {
@@ -135,6 +160,7 @@ Time Engine::next_wake(Time now) {
 }
 
 bool Engine::facts_outstanding() const {
+  if (!queues_.connected()) return false;
   for (WorkerIndex worker = 0; worker < applied_.size(); ++worker) {
     if (applied_[worker] < writer_.last_seq(worker)) return true;
   }
@@ -227,6 +253,7 @@ void Engine::on_to_client(const turn::SlotId& allocation, Bytes message) {
 }
 
 bool Engine::refresh_ports() {
+  if (!queues_.connected()) return false;
   std::vector<PortInfo> now = attachment_.ports();
   if (ports_ == now) return false;
   ports_ = std::move(now);
@@ -251,6 +278,7 @@ void Engine::tick(Time now) {
   next_hops_.tick(now);
   writer_.write_next_hops();
   session_log_.tick();
+  keep_nonce_keys(now);
   tell_challenge(now);
 }
 

@@ -35,15 +35,38 @@ public:
     const ControlOptions& options;
     const Attachment& attachment;
     ServedAddresses served;
+    std::vector<shm::LocalAddress> addresses;  // the same, by the index that the dataplane knows
     turn::Commons& commons;
+    std::uint64_t facts_before = 0;  // see LedgerHeader::epoch
+    bool takes_over = false;         // a former control's ledger; else everything begins anew
   };
   // For the workers of `share`. What is given by reference must outlive the engine.
   Engine(Relay relay, const WorkerShare& share, Crypto& crypto, UserDirectory& users, Network& network);
   Status set_static_next_hops();
 
-  // kReset and our addresses, into every ring of ours. They count once announced() says that all was taken.
+  // Our addresses into every ring of ours, after a kReset unless something is taken over. They count once
+  // announced() says that all was taken.
   void announce();
-  bool announced() const { return queues_.drained(); }
+  bool announced() const { return queues_.drained() && !restating(); }
+
+  // What the ledger of a former control tells of our workers (engine_takeover.cpp), before announce(). Then
+  // take_over_ports() with every other engine's workers, whose allocations may have ports of ours, and last
+  // take_over_rest().
+  struct TakenOver {
+    std::size_t sessions = 0;
+    std::size_t lost = 0;  // they could not go on
+  };
+  TakenOver take_over(Time now);
+  void take_over_ports(const WorkerShare& others);
+  void take_over_rest(Time now);
+
+  // The dataplane is gone. Requests of clients that control serves go on; nobody else's come.
+  void disconnect();
+  // The attachment has become another one, of the same capacity: all is said again, from our tables.
+  void connect();
+  bool restating() const { return !restating_.empty(); }
+  // The relay ends for good: the workers forget everything of ours.
+  void forget();
 
   // One bounded look at everything that may have work. True when there was some.
   bool pass(Time now);
@@ -104,8 +127,13 @@ private:
   void on_port_changed() override;
   void on_to_client(const turn::SlotId& allocation, Bytes message) override;
   void write_effects(const RequestOrigin* origin);
+  bool restate_some();
+  void begin_restating();
+  void keep_nonce_keys(Time now);
+  bool take_over(Ledger& ledger, WorkerIndex worker, std::uint32_t index, Time now);
   void tell_challenge(Time now);
   bool facts_outstanding() const;
+  bool listens_to(WorkerIndex ring) const;
 
   const ControlOptions& options_;
   const Attachment& attachment_;
@@ -126,6 +154,11 @@ private:
   shm::Challenge challenge_;  // as the workers know it
   DtlsHandler dtls_handler_;
   std::function<void()> port_handler_;
+  const std::vector<shm::LocalAddress> addresses_;
+  const bool takes_over_;
+  turn::NonceKeys::State nonce_keys_;   // as the ledger has them
+  std::vector<WorkerIndex> restating_;  // who has not been told everything
+  std::vector<turn::FiveTuple> ended_;  // taken over, but their clients' connections are gone
   std::vector<std::uint64_t> applied_;
   std::uint64_t late_messages_ = 0;  // for clients that had gone
   bool backlog_ = false;

@@ -72,11 +72,29 @@ Status Shard::open_users() {
 
 Status Shard::make_engine(Engine::Relay relay) {
   engine_.emplace(std::move(relay), share_, crypto_, *users_, network_);
+  open_wake_ups();
+  return engine_->set_static_next_hops();
+}
+
+void Shard::open_wake_ups() {
   for (const WorkerIndex ring : engine_->rings()) {
     asleep_.push_back(&attachment_.region().worker(ring).control_asleep);
-    wake_ups_.push_back({Descriptor(io_, duplicate(attachment_.wake_control(ring)))});
+    wake_ups_.push_back(std::make_shared<WakeUp>(Descriptor(io_, duplicate(attachment_.wake_control(ring)))));
   }
-  return engine_->set_static_next_hops();
+}
+
+void Shard::disconnect() {
+  engine_->disconnect();
+  asleep_.clear();
+  for (const auto& wake_up : wake_ups_)
+    wake_up->descriptor.close();  // ends the wait, which holds it until then
+  wake_ups_.clear();
+}
+
+void Shard::connect() {
+  engine_->connect();
+  open_wake_ups();
+  for (const auto& wake_up : wake_ups_) watch_wake_up(wake_up);
 }
 
 Status Shard::listen(ConnectionCount& count, std::vector<HeldEndpoint> held, const Listeners* first) {
@@ -108,13 +126,8 @@ void Shard::stop() {
 
 void Shard::join() { thread_.join(); }
 
-void Shard::finish(turn::EndReason reason) {
-  engine_->log_end_of_all(reason);
-  listeners_.reset();
-}
-
 void Shard::watch() {
-  for (std::size_t ring = 0; ring < wake_ups_.size(); ++ring) watch_wake_up(ring);
+  for (const auto& wake_up : wake_ups_) watch_wake_up(wake_up);
   netlink_.assign(duplicate(network_.fd()));
   watch_network();
   cpu_before_ = cpu_time();
@@ -122,13 +135,12 @@ void Shard::watch() {
   schedule_tick();
 }
 
-void Shard::watch_wake_up(std::size_t ring) {
-  WakeUp& wake_up = wake_ups_[ring];
-  wake_up.descriptor.async_read_some(asio::buffer(&wake_up.value, sizeof wake_up.value),
-                                     [this, ring](error_code error, std::size_t) {
-                                       if (!error)
-                                         watch_wake_up(ring);  // the loop looks at all rings in any case
-                                     });
+// The loop looks at all rings in any case.
+void Shard::watch_wake_up(const std::shared_ptr<WakeUp>& wake_up) {
+  const auto buffer = asio::buffer(&wake_up->value, sizeof wake_up->value);
+  wake_up->descriptor.async_read_some(buffer, [this, wake_up](error_code error, std::size_t) {
+    if (!error) watch_wake_up(wake_up);
+  });
 }
 
 void Shard::watch_network() {

@@ -30,6 +30,9 @@ public:
                                              const Attachment& attachment, const WorkerShare& share);
   ~Shard();
   Status make_engine(Engine::Relay relay);
+  // The dataplane is gone, or the attachment has become another one. On the shard's thread.
+  void disconnect();
+  void connect();
   // `first`: the first shard's, null for itself.
   Status listen(ConnectionCount& count, std::vector<HeldEndpoint> held, const Listeners* first);
 
@@ -43,8 +46,9 @@ public:
   void stop();
   // After start_thread().
   void join();
-  // Ends what clients see, when nobody serves any more: logs the end of every allocation, closes connections.
-  void finish(turn::EndReason reason);
+  // When nobody serves any more.
+  void log_ends(turn::EndReason reason) { engine_->log_end_of_all(reason); }
+  void close() { listeners_.reset(); }
 
   // Has this shard's thread do something between two passes.
   template <typename Act>
@@ -74,7 +78,12 @@ private:
         const WorkerShare& share, KernelNetwork network);
   Status open_users();
   void watch();
-  void watch_wake_up(std::size_t ring);
+  void open_wake_ups();
+  struct WakeUp {
+    boost::asio::posix::stream_descriptor descriptor;
+    std::uint64_t value = 0;  // read from the eventfd
+  };
+  void watch_wake_up(const std::shared_ptr<WakeUp>& wake_up);
   void watch_network();
   void schedule_tick();
   void schedule_wake(Time at);
@@ -92,11 +101,7 @@ private:
   std::optional<Engine> engine_;
   std::vector<std::atomic<std::uint32_t>*> asleep_;  // of its rings
 
-  struct WakeUp {
-    boost::asio::posix::stream_descriptor descriptor;
-    std::uint64_t value = 0;  // read from the eventfd
-  };
-  std::deque<WakeUp> wake_ups_;  // likewise; never moved
+  std::vector<std::shared_ptr<WakeUp>> wake_ups_;  // likewise
   boost::asio::posix::stream_descriptor netlink_;
   boost::asio::steady_timer tick_timer_;
   boost::asio::steady_timer wake_timer_;

@@ -20,6 +20,12 @@ std::uint64_t counter(const shm::WorkerBlock& block, shm::Counter which) {
 Statistics::Statistics(const shm::Region& region)
     : region_(region), samples_(region.capacity().workers + 1) {}
 
+void Statistics::restart() {
+  samples_.assign(samples_.size(), Sample{});
+  io_.assign(io_.size(), Io{});
+  last_ = Time{};
+}
+
 void Statistics::tick(Time now) {
   const double elapsed = std::chrono::duration<double>(now - last_).count();
   for (WorkerIndex worker = 0; worker < samples_.size(); ++worker) {

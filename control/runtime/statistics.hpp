@@ -21,6 +21,8 @@ public:
 
   explicit Statistics(const shm::Region& region);
 
+  // The region has become another one, of the same capacity: its counters begin anew.
+  void restart();
   // About once a second: takes a sample and logs distinct errors that are new or went on for a minute.
   void tick(Time now);
   // Every 10 s: how full the receive and send calls of socket ports were since the last time.

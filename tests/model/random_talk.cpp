@@ -102,7 +102,12 @@ void Talk::take_effects() {
     std::visit(
         [&](const auto& fact) {
           if constexpr (requires { fact.seq; }) {
-            const WorkerIndex worker = fact.allocation.worker;
+            WorkerIndex worker = 0;
+            if constexpr (requires { fact.allocation; }) {
+              worker = fact.allocation.worker;
+            } else {
+              worker = fact.worker;
+            }
             require(fact.seq == ++emitted_seq_[worker], "a fact is out of number");
             queues_[worker].push_back(effect);
           }

@@ -52,7 +52,7 @@ protected:
   NextHops hops{network};
   CommandQueues queues{*region, -1, -1};
   ClientTable clients{2};
-  EffectWriter writer{region->capacity(), queues, hops, clients};
+  EffectWriter writer{*region, queues, hops, clients, 0};
   RequestOrigin origin;
   turn::SlotId id{1, 3, 7};
   wire::Endpoint relay{ip("10.0.2.1"), 0, 50000};

@@ -46,6 +46,9 @@ protected:
     return *server_;
   }
 
+  // Another one in its place; nothing: one as configured, when it is needed.
+  void replace_server(std::unique_ptr<Server> other) { server_ = std::move(other); }
+
   TurnClient client(std::string_view from = "203.0.113.5:5000", std::string_view name = "alice",
                     std::string_view password = "secret", Transport transport = Transport::kUdp) {
     const bool v6 = from.front() == '[';
@@ -185,14 +188,18 @@ protected:
   bool apply_at_once = true;
   std::map<WorkerIndex, std::uint64_t> last_fact;
 
-private:
   // Facts must be numbered without gaps; then the workers apply them.
   void note_facts() {
     for (const Effect& effect : effects.list()) {
       std::visit(
           [&](const auto& fact) {
             if constexpr (requires { fact.seq; }) {
-              const WorkerIndex worker = fact.allocation.worker;
+              WorkerIndex worker = 0;
+              if constexpr (requires { fact.allocation; }) {
+                worker = fact.allocation.worker;
+              } else {
+                worker = fact.worker;
+              }
               EXPECT_EQ(fact.seq, last_fact[worker] + 1);
               last_fact[worker] = fact.seq;
             }
@@ -202,6 +209,7 @@ private:
     if (apply_at_once) apply_all();
   }
 
+private:
   std::unique_ptr<Server> server_;
 };
 
