@@ -31,6 +31,7 @@ int fail_logged(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  signal(SIGINT, SIG_DFL);  // a shell that started us in the background has it ignored, even while it is blocked
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);

@@ -164,6 +164,21 @@ bool remove(Lcore& lcore, Command kind, const shm::Message& message) noexcept {
   return true;
 }
 
+bool count_traffic(Lcore& lcore, const shm::Message& message) noexcept {
+  const auto fact = body_as<shm::Traffic>(message);
+  if (!fact) return false;
+  const std::uint32_t index = fact->allocation.index;
+  const std::uint32_t generation = lcore.tables->generation(index);
+  if (generation == 0 || generation != fact->allocation.generation)
+    return true;  // gone meanwhile, or refused
+  shm::AllocationCounters& counters = lcore.allocation_counters[index];
+  shm::add_relaxed(counters.to_peer_packets, fact->to_peer_packets);
+  shm::add_relaxed(counters.to_peer_bytes, fact->to_peer_bytes);
+  shm::add_relaxed(counters.to_client_packets, fact->to_client_packets);
+  shm::add_relaxed(counters.to_client_bytes, fact->to_client_bytes);
+  return true;
+}
+
 bool send_datagram(Lcore& lcore, const shm::Message& message) noexcept {
   if (message.header.body_size < sizeof(shm::SendDatagram)) return false;
   shm::SendDatagram request;
@@ -222,6 +237,8 @@ bool apply(Lcore& lcore, const shm::Message& message) noexcept {
       lcore.challenge = *fact;
       return true;
     }
+    case Command::kCountTraffic:
+      return count_traffic(lcore, message);
     case Command::kMark:
       return true;
     case Command::kInvalid:

@@ -27,6 +27,7 @@ enum class Command : std::uint16_t {
   kSendDatagram,       // SendDatagram, then the UDP payload
   kSendToPeer,         // SendToPeer, then the UDP payload
   kSetChallenge,       // Challenge: to every worker
+  kCountTraffic,       // Traffic
   kMark,               // no body: says by its number that all before it is applied
   kCount
 };
@@ -165,10 +166,20 @@ struct Challenge {
 };
 static_assert(sizeof(Challenge) == 164);
 
+// What an allocation had relayed before the worker knew it: added to its counters.
+struct Traffic {
+  Slot allocation;
+  std::uint64_t to_peer_packets = 0;
+  std::uint64_t to_peer_bytes = 0;
+  std::uint64_t to_client_packets = 0;
+  std::uint64_t to_client_bytes = 0;
+};
+static_assert(sizeof(Traffic) == 40);
+
 template <typename T>
 concept Body = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 static_assert(Body<LocalAddress> && Body<NextHop> && Body<AllocationFact> && Body<PermissionFact> &&
               Body<ChannelFact> && Body<RemoveFact> && Body<SendDatagram> && Body<SendToPeer> &&
-              Body<Challenge>);
+              Body<Challenge> && Body<Traffic>);
 
 }  // namespace turnpike::shm

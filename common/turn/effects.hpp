@@ -64,7 +64,7 @@ struct InstallAllocation {
   // For a later server that takes over (Server::take_over), not for the packet path: the deadline of each
   // relayed address, and a note about the rest, which may be empty when it is as it was before.
   std::array<Time, 2> deadlines{};
-  Payload note;
+  Payload note{};
 };
 struct RemoveAllocation {  // takes its permissions and channels with it
   std::uint64_t seq = 0;

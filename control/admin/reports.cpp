@@ -237,6 +237,7 @@ Json report_status(const ReportSources& sources, Time now) {
           {"dataplane",
            {{"version", sources.attachment.dataplane_version()},
             {"pid", sources.attachment.dataplane_pid()},
+            {"attached", first_engine(sources).queues().connected()},
             {"uptime_s", std::max<std::int64_t>(whole_seconds(now - dataplane_started), 0)}}},
           {"realm", sources.options.turn.realm},
           {"authentication", authentication(sources.options)},

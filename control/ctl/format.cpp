@@ -186,7 +186,8 @@ std::string format_status(const Json& answer) {
   add_line(out, "control", printable_text(answer.at("version")) + ", up " + up(answer));
   add_line(out, "dataplane",
            printable_text(dataplane.at("version")) + ", PID " + printable_text(dataplane.at("pid")) +
-               ", up " + up(dataplane));
+               (dataplane.at("attached").get<bool>() ? ", up " + up(dataplane)
+                                                     : ", gone; waiting for another one"));
   add_line(out, "listening", joined(answer.at("listening")));
   add_line(out, "relay", relays_text(answer.at("relay"), answer.at("relay_ports")));
   const std::string realm = printable_text(answer.at("realm"));

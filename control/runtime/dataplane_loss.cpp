@@ -111,7 +111,7 @@ void App::take_dataplane(Attachment next) {
     return Status(Unit{});
   };
   std::atomic<std::size_t> sessions = 0;
-  static_cast<void>(change_all(common, [&sessions](Shard& shard) {
+  static_cast<void>(change_all(common, [&](Shard& shard) {
     shard.connect();
     sessions += shard.engine().server().allocation_count();
   }));

@@ -62,7 +62,8 @@ public:
 
   // The dataplane is gone. Requests of clients that control serves go on; nobody else's come.
   void disconnect();
-  // The attachment has become another one, of the same capacity: all is said again, from our tables.
+  // The attachment has become another one, of the same capacity: all is said again, from our tables, and what
+  // each session had relayed.
   void connect();
   bool restating() const { return !restating_.empty(); }
   // The relay ends for good: the workers forget everything of ours.
@@ -128,6 +129,8 @@ private:
   void on_to_client(const turn::SlotId& allocation, Bytes message) override;
   void write_effects(const RequestOrigin* origin);
   bool restate_some();
+  void note_traffic();
+  void restate_traffic();
   void begin_restating();
   void keep_nonce_keys(Time now);
   bool take_over(Ledger& ledger, WorkerIndex worker, std::uint32_t index, Time now);
@@ -158,6 +161,8 @@ private:
   const bool takes_over_;
   turn::NonceKeys::State nonce_keys_;   // as the ledger has them
   std::vector<WorkerIndex> restating_;  // who has not been told everything
+  std::vector<std::vector<shm::Traffic>>
+      relayed_;                         // while it is so, by worker and slot: by the former dataplane
   std::vector<turn::FiveTuple> ended_;  // taken over, but their clients' connections are gone
   std::vector<std::uint64_t> applied_;
   std::uint64_t late_messages_ = 0;  // for clients that had gone

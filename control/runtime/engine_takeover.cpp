@@ -147,15 +147,54 @@ bool Engine::restate_some() {
     effects_.clear();
     const bool more = server_.restate(worker, kRestateBudget, effects_);
     write_effects(nullptr);
+    restate_traffic();
     said = true;
     return !more;
   });
   // The workers take these facts before any that name a next hop anew.
-  if (restating_.empty()) next_hops_.release();
+  if (restating_.empty()) {
+    next_hops_.release();
+    relayed_.clear();
+  }
   return said;
 }
 
+void Engine::restate_traffic() {
+  if (relayed_.empty()) return;
+  for (const turn::Effect& effect : effects_.list()) {
+    const auto* installed = std::get_if<turn::InstallAllocation>(&effect);
+    if (installed == nullptr) continue;
+    const auto& [worker, index, generation] = installed->allocation;
+    if (index >= relayed_[worker].size()) continue;
+    const shm::Traffic& traffic = relayed_[worker][index];
+    if (traffic.allocation.generation == generation)
+      queues_.push(worker, shm::Command::kCountTraffic, 0, traffic);
+  }
+}
+
+// Of who was not restated yet, the last dataplane knew nothing: what is noted stays.
+void Engine::note_traffic() {
+  relayed_.resize(attachment_.workers());
+  const auto value = [](const shm::SharedCounter& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  for (const WorkerIndex worker : queues_.workers()) {
+    const Ledger& ledger = writer_.ledger(worker);
+    relayed_[worker].resize(ledger.allocations());
+    for (std::uint32_t i = 0; i < ledger.allocations(); ++i) {
+      if (server_.is_unsaid({worker, i, 0})) continue;
+      const shm::AllocationCounters& counters = attachment_.region().allocation(worker, i);
+      relayed_[worker][i] = {{i, ledger.allocation(i).fact.allocation.generation},
+                             value(counters.to_peer_packets),
+                             value(counters.to_peer_bytes),
+                             value(counters.to_client_packets),
+                             value(counters.to_client_bytes)};
+    }
+  }
+}
+
 void Engine::disconnect() {
+  note_traffic();
   queues_.disconnect();
   begin_restating();  // what is not said now will be
 }

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Either program may die, by SIGKILL, and the calls go on (docs/survival.md)."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+
+import stun
+from netns import ROOT, Lab, inside
+from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay
+from turn_client import Messages, TurnClient, TurnError
+
+BINARIES = ROOT / "build" / PRESET / "bin"
+
+
+class Media:
+    """Numbered packets both ways between a client with a channel and a peer, while something happens."""
+
+    INTERVAL = 0.002
+
+    def __init__(self, client, peer):
+        self.client, self.peer = client, peer
+        client.bind(0x4000, peer.getsockname())
+        client.send_channel(0x4000, b"first")
+        _, self.relayed = peer.recvfrom(100)
+        self.sent = 0
+        self.arrived = {"peer": [], "client": []}
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=each) for each in (self._send, self._hear_peer, self._hear_client)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.2)
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _send(self):
+        while not self.stopping.wait(self.INTERVAL):
+            self.sent += 1
+            self.client.send_channel(0x4000, b"%d" % self.sent)
+            self.peer.sendto(b"%d" % self.sent, self.relayed)
+        time.sleep(0.2)
+
+    def _hear(self, sock, side, number):
+        sock.settimeout(0.1)
+        while not self.stopping.is_set() or self.threads[0].is_alive():
+            with contextlib.suppress(TimeoutError):
+                self.arrived[side].append((number(sock.recv(2000)), time.monotonic()))
+
+    def _hear_peer(self):
+        self._hear(self.peer, "peer", int)
+
+    def _hear_client(self):
+        self._hear(self.client.socket, "client", lambda raw: int(stun.decode_channel(raw)[1]))
+
+    def lost(self, side):
+        return self.sent - len({number for number, _ in self.arrived[side]})
+
+    def gap(self, side):
+        """The longest silence, in seconds."""
+        times = [when for _, when in self.arrived[side]]
+        return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+def kill_program(lab, name):
+    """SIGKILL; scripts/run starts it again. Gives its PID."""
+    pid = next(pid for pid, command in lab.pids("relay").items() if command.startswith(str(BINARIES / name)))
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def wait_back(relay, lab, sessions, not_before=0.0, timeout=20):
+    """Until both programs serve and all sessions are there; gives them."""
+    deadline = time.monotonic() + timeout
+    time.sleep(not_before)
+    while True:
+        with contextlib.suppress(Exception):
+            listed = relay.sessions()
+            if len(listed) == sessions and relay.ctl("status")["dataplane"]["attached"]:
+                return listed
+        assert time.monotonic() < deadline, relay.log()
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def tcp_client(lab):
+    with inside(lab.namespace("client")):
+        connection = socket.create_connection((Lab.LISTEN, 3478), timeout=5)
+    client = TurnClient(Messages(connection), (Lab.LISTEN, 3478), user="bob", password="hidden")
+    yield client
+    client.close()
+
+
+@pytest.fixture(name="own_relay")
+def fixture_own_relay(lab, port_kind):
+    relay = Relay(lab, kind=port_kind)
+    yield relay
+    relay.stop()
+
+
+def test_control_is_killed(lab, own_relay, make_peer):
+    """No packet is lost by it, and afterwards everything goes on: refreshes, permissions, a token that was given away."""
+    relay, peer = own_relay, make_peer()
+    client = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    client.allocate((stun.EVEN_PORT, b"\x80"))
+    token = client.allocation.get(stun.RESERVATION_TOKEN)
+    sender, other = TurnClient(lab.udp("client", Lab.CLIENT6), (Lab.LISTEN6, 3478)), make_peer()
+    sender.allocate()
+    sender.permit(Lab.PEER)
+    second = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    with tcp_client(lab) as streaming:
+        streaming.allocate()
+        assert len(relay.sessions()) == 3
+        before = {session["client"]: session for session in relay.sessions()}
+        with Media(client, peer) as media:
+            for _ in range(3):
+                kill_program(lab, "turnpike-control")
+                wait_back(relay, lab, 2, not_before=0.3)  # the stream client's connection died with it
+        assert media.sent > 400 and media.lost("peer") == 0 and media.lost("client") == 0
+    after = {session["client"]: session for session in relay.sessions()}
+    for name, session in after.items():
+        assert session["relays"] == before[name]["relays"] and session["user"] == before[name]["user"]
+        assert session["expires_in_s"] <= before[name]["expires_in_s"]
+    assert client.refresh() == 600 and sender.refresh() == 600
+    assert client.retransmissions == sender.retransmissions == 0
+    sender.send(other.getsockname(), b"still permitted")
+    assert other.recv(100) == b"still permitted"
+    second.request(stun.ALLOCATE, [(stun.REQUESTED_TRANSPORT, bytes([17, 0, 0, 0])), (stun.RESERVATION_TOKEN, token)])
+    with pytest.raises(TurnError) as refused:
+        client.allocate()
+    assert refused.value.code == 437
+    for each in (client, sender, second):
+        each.refresh(0)
+        each.close()
+    assert relay.sessions() == []
+    assert "cannot go on" in relay.log()
+
+
+def test_dataplane_is_killed(lab, own_relay, make_peer):
+    """All sessions are back without a word of their clients, those on TCP included."""
+    relay, peer, other = own_relay, make_peer(), make_peer()
+    client = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    client.allocate()
+    with tcp_client(lab) as streaming:
+        streaming.allocate()
+        streaming.permit(Lab.PEER)
+        with Media(client, peer) as media:
+            kill_program(lab, "turnpike-dataplane")
+            wait_back(relay, lab, 2, not_before=0.5)
+            time.sleep(1)
+        assert media.sent > 500
+        last = media.arrived["peer"][-1][0], media.arrived["client"][-1][0]
+        assert min(last) > media.sent - 50, f"media did not come back: {last} of {media.sent}"
+        print(f"gap {media.gap('peer'):.2f} s")
+        assert media.gap("peer") < 10
+        streaming.send(other.getsockname(), b"over TCP")
+        assert other.recv(100) == b"over TCP"
+        assert streaming.refresh() == 600
+    assert client.refresh() == 600
+    client.refresh(0)
+    client.close()
+
+
+class Programs:
+    """Both programs without scripts/run, which takes an end by SIGTERM for the end of the run."""
+
+    def __init__(self, lab, port_kind):
+        self.lab = lab
+        self.options = (*PORTS[port_kind], *ADDRESSES, *USERS, *PEERS, "--no-huge", "--instance", "survival")
+        self.work = tempfile.TemporaryDirectory(prefix="turnpike-relay-")
+        self.log = pathlib.Path(self.work.name, "log")
+        self.running = {}
+
+    def start(self, name, *more):
+        with open(self.log, "ab") as log:
+            program = (BINARIES / f"turnpike-{name}", *self.options, *more)
+            self.running[name] = self.lab.start("relay", *program, stdout=log, stderr=log)
+        return self.running[name]
+
+    def wait(self, text, times=1):
+        deadline = time.monotonic() + 30
+        while self.log.read_text().count(text) < times:
+            assert time.monotonic() < deadline, f"no {text!r}:\n{self.log.read_text()}"
+            time.sleep(0.02)
+
+    def end(self, name, number=signal.SIGTERM):
+        self.running[name].send_signal(number)
+        return self.running[name].wait(timeout=20)
+
+    def stop(self):
+        for name in ("control", "dataplane"):
+            if name in self.running and self.running[name].poll() is None:
+                self.end(name, signal.SIGINT if name == "control" else signal.SIGTERM)
+        self.work.cleanup()
+
+
+@pytest.fixture(name="programs")
+def fixture_programs(lab, port_kind):
+    programs = Programs(lab, port_kind)
+    yield programs
+    programs.stop()
+
+
+def test_both_programs_are_replaced(lab, programs, make_peer):
+    """An upgrade: each ends by SIGTERM, and the next one goes on with the sessions."""
+    peer = make_peer()
+    programs.start("dataplane")
+    programs.start("control")
+    programs.wait("ready:")
+    client = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    client.allocate()
+    with Media(client, peer) as media:
+        assert programs.end("control") == 0
+        programs.start("control")
+        programs.wait("ready:", times=2)
+        assert media.lost("peer") <= 5  # on their way
+        assert programs.end("dataplane") == 0
+        programs.start("dataplane")
+        programs.wait("are being installed again")
+        time.sleep(0.5)
+    assert media.arrived["peer"][-1][0] > media.sent - 50
+    assert client.refresh() == 600
+    log = programs.log.read_text()
+    assert "1 session(s) stay in the dataplane" in log and "took over 1 session(s)" in log
+    assert "allocation_end" not in log
+    assert programs.end("control", signal.SIGINT) == 0
+    assert "reason=shutdown" in programs.log.read_text()
+    programs.start("control")  # which finds nothing
+    programs.wait("ready:", times=3)
+    with pytest.raises(TurnError) as refused:
+        client.refresh()
+    assert refused.value.code == 437
+    client.close()
+
+
+def test_a_dataplane_of_another_size_is_refused(lab, programs):
+    """Slots and steering would not fit: control says so, and ends with its sessions."""
+    programs.start("dataplane")
+    programs.start("control")
+    programs.wait("ready:")
+    client = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    client.allocate()
+    programs.end("dataplane")
+    programs.wait("1 session(s) wait for another one")
+    programs.start("dataplane", "--max-allocations", "500")
+    assert programs.running["control"].wait(timeout=20) == 1
+    log = programs.log.read_text()
+    assert "max-allocations" in log and "reason=dataplane_lost" in log
+    client.close()
