@@ -14,6 +14,7 @@
 #include "control/listeners/stream_set.hpp"
 #include "control/log/log.hpp"
 #include "control/relay/static_next_hop.hpp"
+#include "control/runtime/drain.hpp"
 #include "control/store/open_store.hpp"
 
 namespace turnpike::control {
@@ -53,6 +54,7 @@ struct ControlOptions {
   bool listening_port_given = false;
   bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
+  DrainLimits drain;  // unless turnpikectl says others
   LogSettings log;
 
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);

@@ -287,6 +287,10 @@ void Server::set_quotas(const Quotas& quotas) { state_->service.quotas = quotas;
 
 void Server::set_draining(bool draining) { state_->service.draining = draining; }
 
+void Server::set_alternate_servers(const std::vector<wire::Endpoint>& servers) {
+  state_->service.alternates.set(servers);
+}
+
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
 
 Server::BandwidthUse Server::bandwidth_use() const {

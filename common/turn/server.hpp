@@ -91,8 +91,11 @@ public:
   void set_peer_policy(PeerPolicies policies);
   // What exists lives on; its bandwidth limit follows at its next Refresh.
   void set_quotas(const Quotas& quotas);
-  // While draining, Allocate gets 403; what exists lives on.
+  // While draining, Allocate gets 300 with another server, or 508; what exists lives on, and a reserved port
+  // is given to who has its token.
   void set_draining(bool draining);
+  // Where a draining server sends clients.
+  void set_alternate_servers(const std::vector<wire::Endpoint>& servers);
 
   std::size_t allocation_count() const;
   struct BandwidthUse {

@@ -42,6 +42,7 @@ App::App(ControlOptions options, config::Options given, Attachment attachment)
       connections_(options_.listeners.limits),
       signals_(loops_.front()),
       hangups_(loops_.front()),
+      drain_(loops_.front(), drained_relay()),
       dataplane_(loops_.front()),
       tick_timer_(loops_.front()) {}
 
@@ -62,7 +63,7 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options 
 }
 
 std::string App::answer(std::string_view line) {
-  const ReportSources sources{options_, attachment_, shards_, statistics_, started_};
+  const ReportSources sources{options_, attachment_, shards_, statistics_, drain_, started_};
   return answer_request(sources, monotonic_now(), line, [this]() -> Result<std::vector<std::string_view>> {
     auto reloaded = reload();
     if (!reloaded) return Error{reloaded.error()};
@@ -182,6 +183,7 @@ Status App::run() {
   collect_log(false);
   admin_.reset();
   stop_shards();
+  if (drain_.is_over()) end_what_is_left();
   std::size_t sessions = 0;
   for (const auto& shard : shards_) {
     shard->finish(failure_.empty() ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost);
@@ -226,11 +228,13 @@ void App::watch() {
   });
   hangups_.add(SIGHUP, ignored);
   watch_hangups();
+  drain_.watch_signal([this] { return options_.drain; });
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGHUP);
+  sigaddset(&stop, SIGUSR1);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
   // Asio closes what it is given: it gets a duplicate.
   dataplane_.assign(fcntl(attachment_.connection(), F_DUPFD_CLOEXEC, 0));

@@ -16,6 +16,7 @@
 
 #include "control/admin/admin_server.hpp"
 #include "control/options.hpp"
+#include "control/runtime/drain.hpp"
 #include "control/runtime/shard.hpp"
 #include "control/runtime/statistics.hpp"
 
@@ -54,6 +55,8 @@ private:
   // of them read without a lock, the options and the log. When `common` fails nobody does more.
   Status change_all(const std::function<Status()>& common, const std::function<void(Shard&)>& each);
   std::string answer(std::string_view line);
+  Drain::Relay drained_relay();  // draining.cpp
+  void end_what_is_left();
   void watch_dataplane();
   void schedule_tick();
   void stop_shards();
@@ -75,6 +78,7 @@ private:
   // On the first shard's loop.
   boost::asio::signal_set signals_;
   boost::asio::signal_set hangups_;
+  Drain drain_;
   boost::asio::posix::stream_descriptor dataplane_;
   boost::asio::steady_timer tick_timer_;
   std::unique_ptr<AdminServer> admin_;

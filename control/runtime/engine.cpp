@@ -164,6 +164,17 @@ void Engine::reload(const turn::Quotas& quotas) {
   tell_challenge(monotonic_now());
 }
 
+std::size_t Engine::end_all(turn::EndReason reason) {
+  std::vector<turn::SlotId> left;
+  server_.for_each_session([&](const turn::SessionView& session) { left.push_back(session.allocation); });
+  for (const turn::SlotId& allocation : left) {
+    effects_.clear();
+    server_.remove(allocation, effects_, reason);
+    write_effects(nullptr);
+  }
+  return left.size();
+}
+
 void Engine::take_user_news(Time now) {
   now_ = now;
   const UserDirectory::News news = users_.take_news(now);
