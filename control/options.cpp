@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/config/client_filter.hpp"
+
 namespace turnpike::control {
 namespace {
 
@@ -227,6 +229,13 @@ Status read_listeners(const config::Options& options, ControlOptions& out) {
   listeners.proxy_port = static_cast<std::uint16_t>(options.number("tcp-proxy-port"));
   listeners.limits.connections = static_cast<std::uint32_t>(options.number("max-connections"));
   listeners.limits.connections_per_ip = static_cast<std::uint32_t>(options.number("max-connections-per-ip"));
+  listeners.limits.begun = {static_cast<std::uint32_t>(options.number("connection-ratelimit-cps")),
+                            static_cast<std::uint32_t>(options.number("connection-total-cps"))};
+  listeners.limits.greetings = {static_cast<std::uint32_t>(options.number("unauthorized-ratelimit-rps")),
+                                static_cast<std::uint32_t>(options.number("unauthorized-total-rps"))};
+  auto denied = config::client_filter(options);
+  if (!denied) return Error{denied.error()};
+  listeners.limits.denied = std::move(*denied);
   return Unit{};
 }
 

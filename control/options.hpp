@@ -33,7 +33,7 @@ struct ListenerOptions {
   bool tls = true;   // when there is a certificate
   bool dtls = true;  // likewise
   TlsOptions certificate;
-  StreamLimits limits;
+  AdmissionLimits limits;
 };
 
 struct ControlOptions {

@@ -39,7 +39,7 @@ App::App(ControlOptions options, config::Options given, Attachment attachment)
       statistics_(attachment_.region()),
       started_(monotonic_now()),
       loops_(make_loops(options_.control_threads)),
-      connections_(options_.listeners.limits),
+      admission_(options_.listeners.limits, crypto_),
       signals_(loops_.front()),
       hangups_(loops_.front()),
       drain_(loops_.front(), drained_relay()),
@@ -164,7 +164,7 @@ Status App::listen() {
   for (const auto& shard : shards_) {
     const Listeners* tickets = shard == shards_.front() ? nullptr : &first().listeners();
     auto held = held_.empty() ? std::vector<HeldEndpoint>() : std::move(held_[shard->share().part]);
-    if (auto listening = shard->listen(connections_, std::move(held), tickets); !listening) return listening;
+    if (auto listening = shard->listen(admission_, std::move(held), tickets); !listening) return listening;
   }
   return Unit{};
 }

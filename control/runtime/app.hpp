@@ -71,7 +71,7 @@ private:
 
   std::deque<boost::asio::io_context> loops_;  // of each shard
   std::optional<turn::Commons> commons_;
-  ConnectionCount connections_;
+  Admission admission_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<HeldEndpoint>> held_;  // by shard, until it listens
 

@@ -79,8 +79,8 @@ Status Shard::make_engine(Engine::Relay relay) {
   return engine_->set_static_next_hops();
 }
 
-Status Shard::listen(ConnectionCount& count, std::vector<HeldEndpoint> held, const Listeners* first) {
-  auto listeners = Listeners::open(io_, options_, *engine_, crypto_, count, std::move(held), first);
+Status Shard::listen(Admission& admission, std::vector<HeldEndpoint> held, const Listeners* first) {
+  auto listeners = Listeners::open(io_, options_, *engine_, crypto_, admission, std::move(held), first);
   if (!listeners) return Error{listeners.error()};
   listeners_ = std::move(*listeners);
   return Unit{};
