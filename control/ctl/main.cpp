@@ -165,47 +165,48 @@ std::optional<unsigned long> whole_number(const char* text) {
   return number;
 }
 
+enum : int {
+  kJson = 256,
+  kInstance,
+  kRuntimeDir,
+  kLimit,
+  kSeconds,
+  kMinAllocations,
+  kDeadline,
+  kAll,
+  kEveryRealm,
+  kStore,
+  kVersion
+};
+constexpr option kOptions[] = {{"json", no_argument, nullptr, kJson},
+                               {"instance", required_argument, nullptr, kInstance},
+                               {"runtime-dir", required_argument, nullptr, kRuntimeDir},
+                               {"limit", required_argument, nullptr, kLimit},
+                               {"all", no_argument, nullptr, kAll},
+                               {"seconds", required_argument, nullptr, kSeconds},
+                               {"min-allocations", required_argument, nullptr, kMinAllocations},
+                               {"deadline", required_argument, nullptr, kDeadline},
+                               {"every-realm", no_argument, nullptr, kEveryRealm},
+                               {"userdb", required_argument, nullptr, kStore},
+                               {"db", required_argument, nullptr, kStore},
+                               {"psql-userdb", required_argument, nullptr, kStore},
+                               {"redis-userdb", required_argument, nullptr, kStore},
+                               {"realm", required_argument, nullptr, kStore},
+                               {"config", required_argument, nullptr, kStore},
+                               {"version", no_argument, nullptr, kVersion},
+                               {"help", no_argument, nullptr, 'h'},
+                               {}};
+
 // Fills both calls up to the words. A value: the program ends with it.
 std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& edited) {
-  enum : int {
-    kJson = 256,
-    kInstance,
-    kRuntimeDir,
-    kLimit,
-    kSeconds,
-    kMinAllocations,
-    kDeadline,
-    kAll,
-    kEveryRealm,
-    kStore,
-    kVersion
-  };
-  const option options[] = {{"json", no_argument, nullptr, kJson},
-                            {"instance", required_argument, nullptr, kInstance},
-                            {"runtime-dir", required_argument, nullptr, kRuntimeDir},
-                            {"limit", required_argument, nullptr, kLimit},
-                            {"all", no_argument, nullptr, kAll},
-                            {"seconds", required_argument, nullptr, kSeconds},
-                            {"min-allocations", required_argument, nullptr, kMinAllocations},
-                            {"deadline", required_argument, nullptr, kDeadline},
-                            {"every-realm", no_argument, nullptr, kEveryRealm},
-                            {"userdb", required_argument, nullptr, kStore},
-                            {"db", required_argument, nullptr, kStore},
-                            {"psql-userdb", required_argument, nullptr, kStore},
-                            {"redis-userdb", required_argument, nullptr, kStore},
-                            {"realm", required_argument, nullptr, kStore},
-                            {"config", required_argument, nullptr, kStore},
-                            {"version", no_argument, nullptr, kVersion},
-                            {"help", no_argument, nullptr, 'h'},
-                            {}};
   constexpr unsigned long kLongest = 3600;
-  for (int option = 0, index = 0; (option = getopt_long(argc, argv, "h", options, &index)) != -1;) {
+  for (int option = 0, index = 0; (option = getopt_long(argc, argv, "h", kOptions, &index)) != -1;) {
     switch (option) {
       case kJson:
         call.json = true;
         break;
       case kStore:
-        edited.options.push_back("--" + std::string(options[index].name) + "=" + optarg);
+        edited.options.push_back("--" + std::string(kOptions[index].name) + "=" + optarg);
         break;
       case kEveryRealm:
         edited.every_realm = true;
