@@ -34,6 +34,11 @@ struct ListenerOptions {
   bool dtls = true;  // likewise
   TlsOptions certificate;
   AdmissionLimits limits;
+
+  // Beside the listening port, of whatever transport; 0: none.
+  std::array<std::uint16_t, 2> other_ports() const {
+    return {tls || dtls ? tls_port : std::uint16_t{0}, proxy_port};
+  }
 };
 
 struct ControlOptions {
