@@ -37,10 +37,11 @@ int main(int argc, char** argv) {
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // until the event loop takes them
-  sigset_t hangup;
-  sigemptyset(&hangup);
-  sigaddset(&hangup, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &hangup, nullptr);  // likewise
+  sigset_t orders;
+  sigemptyset(&orders);
+  sigaddset(&orders, SIGHUP);
+  sigaddset(&orders, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &orders, nullptr);  // likewise
   signal(SIGPIPE, SIG_IGN);
 
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/config/client_filter.hpp"
+
 namespace turnpike::control {
 namespace {
 
@@ -113,6 +115,38 @@ Result<ExternalIp> read_external_ip(const std::string& text) {
   return external;
 }
 
+// Port 0 when none is said.
+Result<wire::Endpoint> read_alternate_server(const std::string& text) {
+  const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  wire::Endpoint server;
+  if (const auto endpoint = wire::parse_endpoint(text)) {
+    if (endpoint->port == 0) return Error{"alternate-server=" + text + ": port 0; give another, or none"};
+    server.port = endpoint->port;
+    server.address = endpoint->address;
+  } else if (const auto address = wire::parse_address(bracketed ? text.substr(1, text.size() - 2) : text)) {
+    server.address = *address;
+  } else {
+    return Error{
+        "alternate-server=" + text +
+        ": neither ADDRESS nor ADDRESS:PORT; names of hosts are not looked up, and of IPv6 with a port the "
+        "address stands in brackets"};
+  }
+  auto usable = read_own_address("alternate-server", wire::to_string(server.address));
+  if (!usable) return Error{usable.error()};
+  return server;
+}
+
+Status read_drain(const config::Options& options, ControlOptions& out) {
+  for (const std::string& text : options.list("alternate-server")) {
+    auto server = read_alternate_server(text);
+    if (!server) return Error{server.error()};
+    out.turn.alternate_servers.push_back(*server);
+  }
+  out.drain.min_allocations = static_cast<std::uint64_t>(options.number("drain-min-allocations"));
+  out.drain.deadline = seconds(options.number("drain-deadline"));
+  return Unit{};
+}
+
 Status read_addresses(const config::Options& options, ControlOptions& out) {
   auto listening = read_own_addresses("listening-ip", options.list("listening-ip"));
   if (!listening) return Error{listening.error()};
@@ -195,6 +229,13 @@ Status read_listeners(const config::Options& options, ControlOptions& out) {
   listeners.proxy_port = static_cast<std::uint16_t>(options.number("tcp-proxy-port"));
   listeners.limits.connections = static_cast<std::uint32_t>(options.number("max-connections"));
   listeners.limits.connections_per_ip = static_cast<std::uint32_t>(options.number("max-connections-per-ip"));
+  listeners.limits.begun = {static_cast<std::uint32_t>(options.number("connection-ratelimit-cps")),
+                            static_cast<std::uint32_t>(options.number("connection-total-cps"))};
+  listeners.limits.greetings = {static_cast<std::uint32_t>(options.number("unauthorized-ratelimit-rps")),
+                                static_cast<std::uint32_t>(options.number("unauthorized-total-rps"))};
+  auto denied = config::client_filter(options);
+  if (!denied) return Error{denied.error()};
+  listeners.limits.denied = std::move(*denied);
   return Unit{};
 }
 
@@ -212,6 +253,7 @@ Result<ControlOptions> ControlOptions::read(const config::Options& options, Cryp
   if (options.flag("software-attribute")) out.turn.software = "Turnpike " + std::string(config::version());
   if (auto read = read_numbers(options, out); !read) return Error{read.error()};
   if (auto read = read_addresses(options, out); !read) return Error{read.error()};
+  if (auto read = read_drain(options, out); !read) return Error{read.error()};
   if (auto read = read_listeners(options, out); !read) return Error{read.error()};
   if (auto read = read_credentials(options, crypto, out); !read) return Error{read.error()};
   return out;

@@ -14,6 +14,7 @@
 #include "control/listeners/stream_set.hpp"
 #include "control/log/log.hpp"
 #include "control/relay/static_next_hop.hpp"
+#include "control/runtime/drain.hpp"
 #include "control/store/open_store.hpp"
 
 namespace turnpike::control {
@@ -32,7 +33,12 @@ struct ListenerOptions {
   bool tls = true;   // when there is a certificate
   bool dtls = true;  // likewise
   TlsOptions certificate;
-  StreamLimits limits;
+  AdmissionLimits limits;
+
+  // Beside the listening port, of whatever transport; 0: none.
+  std::array<std::uint16_t, 2> other_ports() const {
+    return {tls || dtls ? tls_port : std::uint16_t{0}, proxy_port};
+  }
 };
 
 struct ControlOptions {
@@ -53,6 +59,7 @@ struct ControlOptions {
   bool listening_port_given = false;
   bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
+  DrainLimits drain;  // unless turnpikectl says others
   LogSettings log;
 
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);

@@ -241,6 +241,7 @@ Status Dataplane::make_workers() {
   config.poll = options_.always_polling ? PollMode::kAlways : PollMode::kAdaptive;
   config.secure_stun = options_.secure_stun;
   config.limits = options_.limits;
+  config.denied_clients = options_.denied_clients;
   auto workers = WorkerSet::create(config);
   if (!workers) return Error{workers.error()};
   workers_ = std::move(*workers);

@@ -14,13 +14,15 @@
 #include <vector>
 
 #include "common/shm/region.hpp"
+#include "common/wire/address_filter.hpp"
+#include "common/wire/source_limiter.hpp"
 #include "dataplane/batch.hpp"
 #include "dataplane/clock.hpp"
+#include "dataplane/huge_memory.hpp"
 #include "dataplane/next_hops.hpp"
 #include "dataplane/port/port.hpp"
 #include "dataplane/port_owners.hpp"
 #include "dataplane/reassembly.hpp"
-#include "dataplane/source_limiter.hpp"
 #include "dataplane/stage_clock.hpp"
 #include "dataplane/tables.hpp"
 
@@ -48,6 +50,7 @@ struct alignas(kIsolation) Lcore {
   std::span<const std::unique_ptr<Port>> ports;
   rte_mempool* mbufs = nullptr;
   bool secure_stun = false;  // Binding requests go to control too
+  wire::AddressFilter denied_clients;
   // Ports are kernel sockets, all of them: the kernel steers clients to workers, makes and checks UDP
   // checksums, and loops back what we send to ourselves.
   bool kernel_sockets = false;
@@ -66,7 +69,8 @@ struct alignas(kIsolation) Lcore {
   LocalAddresses locals;
   NextHops next_hops;
   shm::Challenge challenge;  // realm_size proved by the inbox
-  std::unique_ptr<SourceLimiter> sources;
+  using Sources = wire::SourceLimiter<HugeVector<wire::SourceBuckets::Set>>;
+  std::unique_ptr<Sources> sources;  // of requests that have proved nothing
 
   // Burst scratch.
   std::uint64_t now_ns = 0;

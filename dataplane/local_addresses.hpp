@@ -46,6 +46,7 @@ public:
     wire::IpAddress advertised;
     bool local_peers = false;
     bool dtls = false;
+    std::array<std::uint16_t, 2> services{};
 
     bool is_relay_port(std::uint16_t port) const noexcept {
       return relay_min != 0 && port >= relay_min && port <= relay_max;
@@ -101,7 +102,8 @@ public:
     const Entry* own = find(peer.address);
     if (own == nullptr) return false;
     if (own->is_relay_port(peer.port)) return false;
-    return !kernel_sockets_ || !own->local_peers || own->listener_port == peer.port;
+    return !kernel_sockets_ || !own->local_peers || own->listener_port == peer.port ||
+           own->services[0] == peer.port || own->services[1] == peer.port;
   }
 
 private:
@@ -128,8 +130,9 @@ private:
       std::memcpy(&words, fact.address.bytes.data(), sizeof words);
       std::uint32_t at = hash(words);
       while (slots_[at & kMask].index != kNoLocal) ++at;
-      slots_[at & kMask] = {fact.address,   fact.index,      fact.listener_port,    fact.relay_min,
-                            fact.relay_max, fact.advertised, fact.local_peers != 0, fact.dtls != 0};
+      slots_[at & kMask] = {fact.address,          fact.index,     fact.listener_port,
+                            fact.relay_min,        fact.relay_max, fact.advertised,
+                            fact.local_peers != 0, fact.dtls != 0, fact.services};
     }
     return unique;
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/config/client_filter.hpp"
+
 namespace turnpike::dataplane {
 namespace {
 
@@ -46,6 +48,9 @@ Result<StartOptions> start_options(const config::Options& options) {
   start.secure_stun = options.flag("secure-stun");
   start.limits.per_source = static_cast<std::uint32_t>(options.number("unauthorized-ratelimit-rps"));
   start.limits.of_all = static_cast<std::uint32_t>(options.number("unauthorized-total-rps"));
+  auto denied_clients = config::client_filter(options);
+  if (!denied_clients) return Error{denied_clients.error()};
+  start.denied_clients = std::move(*denied_clients);
   start.eal_arguments = options.list("eal");
   start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
   start.relay_max = static_cast<std::uint16_t>(options.number("max-port"));

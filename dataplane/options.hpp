@@ -11,10 +11,11 @@
 #include "common/config/instance.hpp"
 #include "common/config/options.hpp"
 #include "common/shm/abi.hpp"
+#include "common/wire/address_filter.hpp"
+#include "common/wire/source_limiter.hpp"
 #include "dataplane/lcore_plan.hpp"
 #include "dataplane/port/port_spec.hpp"
 #include "dataplane/port/socket_options.hpp"
-#include "dataplane/request_limits.hpp"
 
 namespace turnpike::dataplane {
 
@@ -35,7 +36,8 @@ struct StartOptions {
   bool verbose = false;
   SocketOptions sockets;
   bool secure_stun = false;  // Binding goes to control, which wants credentials
-  RequestLimits limits;
+  wire::SourceRates limits;
+  wire::AddressFilter denied_clients;
   std::vector<std::string> eal_arguments;
   std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off
   std::uint16_t relay_max = 0;

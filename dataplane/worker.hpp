@@ -40,6 +40,9 @@ private:
 // `owners` is shared by all workers of the set and outlives them.
 Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config, PortOwners& owners);
 
+// `node`: where their memory is; throws std::bad_alloc.
+std::unique_ptr<Lcore::Sources> make_sources(const wire::SourceRates& rates, std::uint64_t seed, int node);
+
 // Classifies and relays one burst, hairpins included. Used by the loop and by tests.
 void process(Lcore& lcore, std::span<rte_mbuf*> frames) noexcept;
 

@@ -29,6 +29,12 @@ int node_of(const WorkerSetConfig& config, WorkerIndex index) {
 
 }  // namespace
 
+std::unique_ptr<Lcore::Sources> make_sources(const wire::SourceRates& rates, std::uint64_t seed, int node) {
+  constexpr std::size_t kSets = 1U << 14;  // 65536 sources in 1 MiB
+  return std::make_unique<Lcore::Sources>(
+      rates, seed, make_huge<wire::SourceBuckets::Set>(Lcore::Sources::sets(rates, kSets), node));
+}
+
 Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& config, PortOwners& owners) {
   Lcore& lcore = worker.lcore;
   const shm::Capacity& capacity = config.region->capacity();
@@ -49,9 +55,10 @@ Status prepare_worker(Worker& worker, WorkerIndex index, const WorkerSetConfig& 
   if (index < config.wake_control.size()) lcore.wake_control = config.wake_control[index];
   lcore.tables = std::move(*tables);
   lcore.reassembly = std::move(*reassembly);
-  const RequestLimits limits{config.limits.per_source,
-                             (config.limits.of_all + lcore.workers - 1) / lcore.workers};
-  lcore.sources = std::make_unique<SourceLimiter>(limits, rte_rand(), node_of(config, index));
+  const wire::SourceRates limits{config.limits.per_source,
+                                 (config.limits.of_all + lcore.workers - 1) / lcore.workers};
+  lcore.sources = make_sources(limits, rte_rand(), node_of(config, index));
+  lcore.denied_clients = config.denied_clients;
   lcore.port_owners = &owners;
   lcore.transmit.resize(config.ports.size());
   for (std::size_t i = 0; i < config.ports.size(); ++i)

@@ -9,10 +9,11 @@
 
 #include "common/base/result.hpp"
 #include "common/shm/region.hpp"
+#include "common/wire/address_filter.hpp"
+#include "common/wire/source_limiter.hpp"
 #include "dataplane/clock.hpp"
 #include "dataplane/port/port.hpp"
 #include "dataplane/port_owners.hpp"
-#include "dataplane/request_limits.hpp"
 
 namespace turnpike::dataplane {
 
@@ -33,7 +34,8 @@ struct WorkerSetConfig {
   const Clock* clock = nullptr;  // anchored by main about once a second
   PollMode poll = PollMode::kAdaptive;
   bool secure_stun = false;  // Binding is not answered here
-  RequestLimits limits;
+  wire::SourceRates limits;
+  wire::AddressFilter denied_clients;
 };
 
 class Worker;

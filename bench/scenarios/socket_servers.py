@@ -91,7 +91,8 @@ class Server:
         return (ROOT / "scripts/run", "--no-build", "--preset", preset, "--runtime-dir", directory / "run",
                 "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "--listening-ip", LISTEN, "--relay-ip", RELAY,
                 "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8",
-                *self.certificate, *(("--max-connections-per-ip", 0) if self.certificate else ()))
+                *self.certificate, *((("--max-connections-per-ip", 0, "--connection-ratelimit-cps", 0, "--connection-total-cps", 0,
+                    "--unauthorized-ratelimit-rps", 0)) if self.certificate else ()))
 
     def __enter__(self):
         with open(self.log, "wb") as output:

@@ -51,9 +51,9 @@ struct LocalAddress {
   wire::IpAddress address;
   wire::IpAddress
       advertised;  // external-ip: what clients know a relay address as; family kNone: `address` itself
-  std::uint8_t local_peers = 0;  // kernel sockets: 1 when programs on this address may be peers
-  std::uint8_t dtls = 0;         // likewise: 1 when control serves DTLS on the listening port
-  std::array<std::uint8_t, 4> reserved{};
+  std::uint8_t local_peers = 0;             // kernel sockets: 1 when programs on this address may be peers
+  std::uint8_t dtls = 0;                    // likewise: 1 when control serves DTLS on the listening port
+  std::array<std::uint16_t, 2> services{};  // likewise: other ports of control, no peers either; 0: none
 };
 static_assert(sizeof(LocalAddress) == 48);
 

@@ -7,21 +7,11 @@
 #include <vector>
 
 #include "common/base/result.hpp"
-#include "common/wire/endpoint.hpp"
+#include "common/wire/address_range.hpp"
 
 namespace turnpike::turn {
 
-// Inclusive; both ends of one family.
-struct AddressRange {
-  wire::IpAddress first;
-  wire::IpAddress last;
-
-  // "192.0.2.1", "192.0.2.0/24", "192.0.2.1-192.0.2.9" (as coturn writes it), the same for IPv6.
-  static Result<AddressRange> parse(std::string_view text);
-  bool contains(const wire::IpAddress& address) const {
-    return address.family == first.family && first.bytes <= address.bytes && address.bytes <= last.bytes;
-  }
-};
+using wire::AddressRange;
 
 // In the order of strictness.
 enum class PolicyVerdict : std::uint8_t {

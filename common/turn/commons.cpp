@@ -17,6 +17,7 @@ UserTable::User* Commons::join(const UserName& user, std::uint32_t user_quota, s
   const Lock lock(mutex_);
   if (user_quota != 0 && users_.allocations(user) >= user_quota) return nullptr;
   if (total_quota != 0 && users_.allocations_of_realm(user.realm) >= total_quota) return nullptr;
+  ++allocations_;
   return users_.join(user);
 }
 
@@ -28,8 +29,14 @@ UserTable::User* Commons::rejoin(const UserName& user, std::uint64_t max_bps) {
 
 void Commons::leave(UserTable::User* user, std::uint64_t max_bps) {
   const Lock lock(mutex_);
+  --allocations_;
   users_.leave(user);
   bandwidth_.exchange(max_bps, 0);
+}
+
+std::size_t Commons::allocation_count() const {
+  const Lock lock(mutex_);
+  return allocations_;
 }
 
 std::uint64_t Commons::take_bandwidth(std::uint64_t wanted, std::uint64_t capacity) {

@@ -30,6 +30,9 @@ public:
   // One allocation less, and its bandwidth is free again.
   void leave(UserTable::User* user, std::uint64_t max_bps);
 
+  // Of all servers; those count too whose request is being looked at.
+  std::size_t allocation_count() const;
+
   // See BandwidthLedger. What they return is handed out.
   std::uint64_t take_bandwidth(std::uint64_t wanted, std::uint64_t capacity);
   std::uint64_t change_bandwidth(std::uint64_t wanted, std::uint64_t held, std::uint64_t capacity);
@@ -62,6 +65,7 @@ private:
   const PortRange ports_;
   mutable std::mutex mutex_;  // of what follows
   UserTable users_;
+  std::size_t allocations_ = 0;
   BandwidthLedger bandwidth_;
   Reservations reservations_;
   std::vector<std::vector<ReturnedPort>> returned_;  // by server

@@ -36,6 +36,7 @@ struct Config {
   std::vector<ServerEndpoint> service_endpoints;  // listening and admin endpoints: never a peer
   bool local_peers = false;                       // see OwnAddresses
   AddressPolicy policy;
+  std::vector<wire::Endpoint> alternate_servers;  // see Alternates
   seconds default_lifetime{600};
   seconds max_lifetime{3600};
   seconds permission_lifetime{300};

@@ -317,6 +317,10 @@ bool Server::is_unsaid(const SlotId& allocation) const {
   return state_->service.sessions.is_unsaid(allocation);
 }
 
+void Server::set_alternate_servers(const std::vector<wire::Endpoint>& servers) {
+  state_->service.alternates.set(servers);
+}
+
 std::size_t Server::allocation_count() const { return state_->service.sessions.count(); }
 
 Server::BandwidthUse Server::bandwidth_use() const {

@@ -92,8 +92,11 @@ public:
   void set_peer_policy(PeerPolicies policies);
   // What exists lives on; its bandwidth limit follows at its next Refresh.
   void set_quotas(const Quotas& quotas);
-  // While draining, Allocate gets 403; what exists lives on.
+  // While draining, Allocate gets 300 with another server, or 508; what exists lives on, and a reserved port
+  // is given to who has its token.
   void set_draining(bool draining);
+  // Where a draining server sends clients.
+  void set_alternate_servers(const std::vector<wire::Endpoint>& servers);
 
   // Taking over from a former server of the same workers, before anything else: first the nonce keys, then
   // of each worker every slot from 0 on, allocations before permissions and channels, then the relay ports of

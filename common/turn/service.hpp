@@ -2,6 +2,7 @@
 // The parts of the server together, and one request on its way through them.
 #pragma once
 
+#include "common/turn/alternates.hpp"
 #include "common/turn/commons.hpp"
 #include "common/turn/config.hpp"
 #include "common/turn/deletion_memory.hpp"
@@ -24,6 +25,7 @@ struct Service {
         users(user_keys),
         policies{config.policy, {}},
         quotas(config.quotas),
+        alternates(config.alternate_servers, config.share.part),
         observer(session_observer),
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
@@ -48,6 +50,7 @@ struct Service {
   Users& users;
   PeerPolicies policies;
   Quotas quotas;
+  Alternates alternates;
   SessionObserver& observer;
   ServerCounters counters;
   RandomSource random;

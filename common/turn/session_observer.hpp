@@ -19,6 +19,7 @@ enum class EndReason : std::uint8_t {
   kConnectionClosed,  // the client's TCP or TLS connection is gone
   kAdmin,             // an operator's word
   kShutdown,          // the server stops
+  kDrained,           // it was drained, and this one was left
   kDataplaneLost,     // nobody relays any more
 };
 
@@ -36,6 +37,8 @@ constexpr std::string_view name_of(EndReason reason) {
       return "admin";
     case EndReason::kShutdown:
       return "shutdown";
+    case EndReason::kDrained:
+      return "drained";
     case EndReason::kDataplaneLost:
       break;
   }

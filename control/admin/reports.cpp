@@ -10,6 +10,8 @@ namespace {
 
 std::uint64_t load(const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); }
 
+constexpr std::int64_t kLongestDrain = 31536000;  // seconds, as drain-deadline
+
 std::int64_t whole_seconds(Time time) { return std::chrono::duration_cast<seconds>(time).count(); }
 
 const Engine& first_engine(const ReportSources& sources) { return sources.shards.front()->engine(); }
@@ -197,6 +199,29 @@ Json answer_reload(const ReloadVerb& reload) {
   return {{"ok", true}, {"need_restart", std::move(names)}};
 }
 
+Json report_drain(const ReportSources& sources, Time now) {
+  const auto state = sources.drain.state(now);
+  if (!state) return {{"on", false}};
+  Json report{{"on", true}, {"allocations", state->allocations}, {"min_allocations", state->min_allocations}};
+  report["deadline_in_s"] = state->left ? Json(whole_seconds(*state->left)) : Json();
+  return report;
+}
+
+// What the request leaves out is as the options say.
+Json answer_drain(const ReportSources& sources, const Json& request, Time now) {
+  DrainLimits limits = sources.options.drain;
+  limits.min_allocations = request.value("min_allocations", limits.min_allocations);
+  limits.deadline = seconds(
+      std::clamp<std::int64_t>(request.value("deadline_s", limits.deadline.count()), 0, kLongestDrain));
+  sources.drain.start(limits, now);
+  return {{"ok", true}, {"drain", report_drain(sources, now)}};
+}
+
+Json answer_undrain(const ReportSources& sources, Time now) {
+  sources.drain.undo();
+  return {{"ok", true}, {"drain", report_drain(sources, now)}};
+}
+
 Json answer_verb(const ReportSources& sources, Time now, const Json& request, const ReloadVerb& reload) {
   const std::string verb = request.value("verb", std::string());
   if (verb == "status") return report_status(sources, now);
@@ -205,8 +230,11 @@ Json answer_verb(const ReportSources& sources, Time now, const Json& request, co
   if (verb == "io") return report_io(sources);
   if (verb == "perf") return report_perf(sources, now);
   if (verb == "reload") return answer_reload(reload);
+  if (verb == "drain") return answer_drain(sources, request, now);
+  if (verb == "undrain") return answer_undrain(sources, now);
   return {{"ok", false},
-          {"error", "unknown verb \"" + verb + "\"; there are status, sessions, drops, io, perf and reload"}};
+          {"error", "unknown verb \"" + verb +
+                        "\"; there are status, sessions, drops, io, perf, reload, drain and undrain"}};
 }
 
 }  // namespace
@@ -250,6 +278,7 @@ Json report_status(const ReportSources& sources, Time now) {
           {"sessions", session_count(shards)},
           {"session_capacity",
            std::uint64_t{sources.attachment.region().capacity().allocations} * sources.attachment.workers()},
+          {"drain", report_drain(sources, now)},
           {"bandwidth", report_bandwidth(sources)},
           {"ports", report_ports(sources)},
           {"workers", std::move(workers)},

@@ -4,6 +4,7 @@
 
 #include "common/base/time.hpp"
 #include "control/admin/shard_report.hpp"
+#include "control/runtime/drain.hpp"
 #include "control/runtime/statistics.hpp"
 
 namespace turnpike::control {
@@ -13,6 +14,7 @@ struct ReportSources {
   const Attachment& attachment;
   Shards shards;
   const Statistics& statistics;
+  Drain& drain;
   Time started{};
 };
 

@@ -48,7 +48,7 @@ private:
     std::string_view name;
     Rule rule;
   };
-  static constexpr std::size_t kRules = 12;
+  static constexpr std::size_t kRules = 13;
   static const std::array<NamedRule, kRules> kOwnRules;
 
   void note(const ConfLine& line, std::size_t position);
@@ -73,6 +73,7 @@ private:
   void log_file(const ConfLine& line);
   void switch_number(const ConfLine& line);
   void nonce(const ConfLine& line);
+  void alternate_server(const ConfLine& line);
   void add_what_coturn_assumes();
   void add_database();
   bool has_credentials();
@@ -121,6 +122,7 @@ const std::array<Translator::NamedRule, Translator::kRules> Translator::kOwnRule
     {"redis-userdb", &Translator::database},
     {"log-file", &Translator::log_file},
     {"stale-nonce", &Translator::nonce},
+    {"alternate-server", &Translator::alternate_server},
 }};
 
 std::string user_name(const ConfLine& line) { return line.value.substr(0, line.value.find(':')); }
@@ -255,6 +257,12 @@ void Translator::nonce(const ConfLine& line) {
   if (line.value != "0") return carry(line);
   explain(line, "not for ever; the longest is");
   take(line, std::to_string(option.maximum));
+}
+
+// coturn sends every client away, always, and relays nothing.
+void Translator::alternate_server(const ConfLine& line) {
+  explain(line, "only while this server is draining; until then it serves clients itself");
+  carry(line);
 }
 
 // Of each kind that the file wants.

@@ -32,6 +32,13 @@ std::string limit_text(const Json& session) {
          printable_text(session.at("to_client").at("over_limit"));
 }
 
+std::string drain_text(const Json& drain) {
+  const Json& left = drain.at("deadline_in_s");
+  return printable_text(drain.at("allocations")) + " allocation(s) left; ends when " +
+         printable_text(drain.at("min_allocations")) + " or fewer are left" +
+         (left.is_null() ? "" : ", or in " + format_duration(left.get<std::int64_t>()));
+}
+
 std::string relays_text(const Json& relays, const Json& ports) {
   std::string text;
   for (const Json& relay : relays) {
@@ -203,6 +210,8 @@ std::string format_status(const Json& answer) {
   }
   add_line(out, "sessions",
            printable_text(answer.at("sessions")) + " of " + printable_text(answer.at("session_capacity")));
+  const Json& drain = answer.at("drain");
+  if (drain.at("on").get<bool>()) add_line(out, "draining", drain_text(drain));
   const Json& bandwidth = answer.at("bandwidth");
   if (bandwidth.at("handed_out_bps") != 0 || bandwidth.at("capacity_bps") != 0) {
     const bool endless = bandwidth.at("capacity_bps") == 0;
@@ -259,6 +268,11 @@ std::string format_reload(const Json& answer) {
   for (const Json& name : answer.at("need_restart"))
     names += (names.empty() ? "" : ", ") + printable_text(name);
   return names.empty() ? "reloaded\n" : "reloaded; these need a restart: " + names + "\n";
+}
+
+std::string format_drain(const Json& answer) {
+  const Json& drain = answer.at("drain");
+  return drain.at("on").get<bool>() ? "draining: " + drain_text(drain) + "\n" : "not draining\n";
 }
 
 std::string format_drops(const Json& answer, bool all) {

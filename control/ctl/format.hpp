@@ -36,6 +36,8 @@ std::string format_duration(std::int64_t seconds);
 std::string format_status(const Json& answer);
 std::string format_sessions(const Json& answer);
 std::string format_reload(const Json& answer);
+// Of drain and undrain.
+std::string format_drain(const Json& answer);
 std::string format_drops(const Json& answer, bool all);
 std::string format_io(const Json& answer, bool all);
 // What happened between two answers.

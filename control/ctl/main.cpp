@@ -35,6 +35,7 @@ constexpr const char* kUsage =
     "  io          how full the receive and send calls of socket ports are\n"
     "  perf        what a packet costs by stage, idle share, burst sizes and ring high-water marks, live\n"
     "  reload      read the configuration file again; says what needs a restart\n"
+    "  drain       let nobody new in, and end when the calls have ended; undrain undoes it\n"
     "\n"
     "in the user database itself, whether turnpike-control runs or not:\n"
     "\n"
@@ -49,6 +50,8 @@ constexpr const char* kUsage =
     "  --limit N          sessions: show at most N (default 1000, 0: all)\n"
     "  --all              drops, io: show what never happened too\n"
     "  --seconds N        perf: how long to look (default 1; 0: since the start)\n"
+    "  --min-allocations N  drain: end when no more than N are left (default: as the options say)\n"
+    "  --deadline N       drain: end after N seconds at the latest (0: never; default: as the options say)\n"
     "  --instance NAME    which pair of programs (default: that of this network namespace)\n"
     "  --runtime-dir DIR  where their sockets live (default: as turnpike-control)\n"
     "\n"
@@ -65,6 +68,8 @@ struct Call {
   std::string runtime_dir;
   unsigned long limit = 1000;
   unsigned long seconds = 1;
+  std::optional<unsigned long> min_allocations;
+  std::optional<unsigned long> deadline;
   bool json = false;
   bool all = false;
 };
@@ -99,6 +104,8 @@ int run(const Call& call) {
   if (!paths) return fail(2, paths.error());
   Json request{{"verb", call.verb}};
   if (call.verb == "sessions") request["limit"] = call.limit;
+  if (call.min_allocations) request["min_allocations"] = *call.min_allocations;
+  if (call.deadline) request["deadline_s"] = *call.deadline;
   try {
     Json before;
     if (call.verb == "perf" && call.seconds != 0) {
@@ -119,6 +126,8 @@ int run(const Call& call) {
       text = turnpike::ctl::format_sessions(answer);
     } else if (call.verb == "reload") {
       text = turnpike::ctl::format_reload(answer);
+    } else if (call.verb == "drain" || call.verb == "undrain") {
+      text = turnpike::ctl::format_drain(answer);
     } else if (call.verb == "perf") {
       text = turnpike::ctl::format_perf(call.seconds != 0 ? before : zeroed(answer), answer);
     } else if (call.verb == "io") {
@@ -149,33 +158,55 @@ void hide_words(char** words, int count) {
   for (int i = secret; i < count; ++i) std::memset(words[i], '*', std::strlen(words[i]));
 }
 
+std::optional<unsigned long> whole_number(const char* text) {
+  char* end = nullptr;
+  const unsigned long number = std::strtoul(text, &end, 10);
+  if (end == text || *end != '\0' || *text == '-') return std::nullopt;
+  return number;
+}
+
+enum : int {
+  kJson = 256,
+  kInstance,
+  kRuntimeDir,
+  kLimit,
+  kSeconds,
+  kMinAllocations,
+  kDeadline,
+  kAll,
+  kEveryRealm,
+  kStore,
+  kVersion
+};
+constexpr option kOptions[] = {{"json", no_argument, nullptr, kJson},
+                               {"instance", required_argument, nullptr, kInstance},
+                               {"runtime-dir", required_argument, nullptr, kRuntimeDir},
+                               {"limit", required_argument, nullptr, kLimit},
+                               {"all", no_argument, nullptr, kAll},
+                               {"seconds", required_argument, nullptr, kSeconds},
+                               {"min-allocations", required_argument, nullptr, kMinAllocations},
+                               {"deadline", required_argument, nullptr, kDeadline},
+                               {"every-realm", no_argument, nullptr, kEveryRealm},
+                               {"userdb", required_argument, nullptr, kStore},
+                               {"db", required_argument, nullptr, kStore},
+                               {"psql-userdb", required_argument, nullptr, kStore},
+                               {"redis-userdb", required_argument, nullptr, kStore},
+                               {"realm", required_argument, nullptr, kStore},
+                               {"config", required_argument, nullptr, kStore},
+                               {"version", no_argument, nullptr, kVersion},
+                               {"help", no_argument, nullptr, 'h'},
+                               {}};
+
 // Fills both calls up to the words. A value: the program ends with it.
 std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& edited) {
-  enum : int { kJson = 256, kInstance, kRuntimeDir, kLimit, kSeconds, kAll, kEveryRealm, kStore, kVersion };
-  const option options[] = {{"json", no_argument, nullptr, kJson},
-                            {"instance", required_argument, nullptr, kInstance},
-                            {"runtime-dir", required_argument, nullptr, kRuntimeDir},
-                            {"limit", required_argument, nullptr, kLimit},
-                            {"all", no_argument, nullptr, kAll},
-                            {"seconds", required_argument, nullptr, kSeconds},
-                            {"every-realm", no_argument, nullptr, kEveryRealm},
-                            {"userdb", required_argument, nullptr, kStore},
-                            {"db", required_argument, nullptr, kStore},
-                            {"psql-userdb", required_argument, nullptr, kStore},
-                            {"redis-userdb", required_argument, nullptr, kStore},
-                            {"realm", required_argument, nullptr, kStore},
-                            {"config", required_argument, nullptr, kStore},
-                            {"version", no_argument, nullptr, kVersion},
-                            {"help", no_argument, nullptr, 'h'},
-                            {}};
-  for (int option = 0, index = 0; (option = getopt_long(argc, argv, "h", options, &index)) != -1;) {
-    char* end = nullptr;
+  constexpr unsigned long kLongest = 3600;
+  for (int option = 0, index = 0; (option = getopt_long(argc, argv, "h", kOptions, &index)) != -1;) {
     switch (option) {
       case kJson:
         call.json = true;
         break;
       case kStore:
-        edited.options.push_back("--" + std::string(options[index].name) + "=" + optarg);
+        edited.options.push_back("--" + std::string(kOptions[index].name) + "=" + optarg);
         break;
       case kEveryRealm:
         edited.every_realm = true;
@@ -190,14 +221,23 @@ std::optional<int> read_options(int argc, char** argv, Call& call, StoreCall& ed
         call.runtime_dir = optarg;
         break;
       case kLimit:
-        call.limit = std::strtoul(optarg, &end, 10);
-        if (end == optarg || *end != '\0' || *optarg == '-') return fail(2, "--limit: not a number");
+        if (const auto limit = whole_number(optarg)) {
+          call.limit = *limit;
+          break;
+        }
+        return fail(2, "--limit: not a number");
+      case kMinAllocations:
+        call.min_allocations = whole_number(optarg);
+        if (!call.min_allocations) return fail(2, "--min-allocations: not a number");
+        break;
+      case kDeadline:
+        call.deadline = whole_number(optarg);
+        if (!call.deadline || *call.deadline > 31536000)
+          return fail(2, "--deadline: seconds, from 0 to 31536000");
         break;
       case kSeconds:
-        call.seconds = std::strtoul(optarg, &end, 10);
-        if (end == optarg || *end != '\0' || *optarg == '-' || call.seconds > 3600) {
-          return fail(2, "--seconds: a number from 0 to 3600");
-        }
+        call.seconds = whole_number(optarg).value_or(kLongest + 1);
+        if (call.seconds > kLongest) return fail(2, "--seconds: a number from 0 to 3600");
         break;
       case kVersion:
         std::printf("turnpikectl %s\n", std::string(turnpike::config::version()).c_str());
@@ -218,9 +258,11 @@ int main(int argc, char** argv) {
   Call call;
   StoreCall edited;
   if (const auto ended = read_options(argc, argv, call, edited)) return *ended;
-  constexpr std::array<std::string_view, 6> kVerbs{"status", "sessions", "drops", "io", "perf", "reload"};
+  constexpr std::array<std::string_view, 8> kVerbs{"status", "sessions", "drops", "io",
+                                                   "perf",   "reload",   "drain", "undrain"};
   constexpr const char* kWanted =
-      "give one verb: status, sessions, drops, io, perf or reload, or user, secret, peer-ip; see turnpikectl "
+      "give one verb: status, sessions, drops, io, perf, reload, drain or undrain, or user, secret, peer-ip; "
+      "see turnpikectl "
       "--help";
   if (optind < argc && turnpike::ctl::is_store_verb(argv[optind])) {
     edited.words.assign(argv + optind, argv + argc);

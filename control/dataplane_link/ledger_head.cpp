@@ -91,8 +91,6 @@ void LedgerHead::put(std::uint32_t index, const shm::LedgerAddress& record) {
 
 void LedgerHead::set_ready() { header_->ready.store(shm::kLedgerMagic, std::memory_order_release); }
 
-void LedgerHead::forget() { header_->ready.store(0, std::memory_order_release); }
-
 void LedgerHead::move_to(const shm::Region& region) {
   shm::LedgerHeader& to = region.ledger();
   to.addresses = header_->addresses;

@@ -26,8 +26,6 @@ public:
 
   // Everything that the dataplane knows stands in the ledger now.
   void set_ready();
-  // The dataplane is about to forget everything.
-  void forget();
   // Another region in place of the former one, whose workers' parts have been copied.
   void move_to(const shm::Region& region);
 

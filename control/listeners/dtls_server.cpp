@@ -38,12 +38,12 @@ const DtlsServer& server_of(const SSL* tls) {
 }  // namespace
 
 DtlsServer::DtlsServer(ClientTable& table, ClientHandler& handler, ClientCounters& counters, Crypto& crypto,
-                       ConnectionCount& count)
+                       Admission& admission)
     : table_(table),
       handler_(handler),
       counters_(counters),
       crypto_(crypto),
-      count_(count),
+      admission_(admission),
       buffer_(kLargestRecord) {
   crypto_.random(secret_);
 }
@@ -52,7 +52,7 @@ DtlsServer::~DtlsServer() {
   for (auto& [tuple, session] : sessions_) {
     session->finish();
     if (session->is_open()) table_.remove(*session);
-    count_.remove_session();
+    admission_.remove_session(tuple.client.address);
   }
 }
 
@@ -105,6 +105,7 @@ void DtlsServer::on_datagram(DtlsRoad& road, const DtlsPath& path, Bytes datagra
     ++counters_.dtls_stray;
     return;
   }
+  if (!is_admitted(admission_.admit_greeting(path.client.address, now), counters_)) return;
   greet(road, path, datagram, now);
 }
 
@@ -127,10 +128,7 @@ void DtlsServer::greet(DtlsRoad& road, const DtlsPath& path, Bytes datagram, Tim
   TlsPointer tls = std::move(listener_);
   const DatagramBio bio = listener_bio_;
   new_listener();
-  if (!count_.add_session()) {
-    ++counters_.refused_total;
-    return;
-  }
+  if (!is_admitted(admission_.add_session(path.client.address, now), counters_)) return;
   auto client = std::make_unique<DtlsClient>(std::move(tls), bio, now);
   const turn::FiveTuple tuple = client->tuple();
   ++handshaking_;
@@ -159,7 +157,7 @@ void DtlsServer::remove(Sessions::iterator session, std::uint64_t& counter, Time
   ++counter;
   const std::unique_ptr<DtlsClient> client = std::move(session->second);
   sessions_.erase(session);
-  count_.remove_session();
+  admission_.remove_session(client->path().client.address);
   client->finish();
   if (!client->is_open()) {
     --handshaking_;

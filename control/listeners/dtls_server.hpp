@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "common/base/crypto.hpp"
+#include "control/listeners/admission.hpp"
 #include "control/listeners/client_counters.hpp"
 #include "control/listeners/client_table.hpp"
-#include "control/listeners/connection_count.hpp"
 #include "control/listeners/dtls_client.hpp"
 #include "control/tls/tls_context.hpp"
 
@@ -20,9 +20,10 @@ public:
   static constexpr seconds kHandshakeTime{10};
   static constexpr seconds kIdleTime{60};  // without allocation
 
-  // What is given by reference must outlive the server; `count` may be shared with other threads' servers.
+  // What is given by reference must outlive the server; `admission` may be shared with other threads'
+  // servers.
   DtlsServer(ClientTable& table, ClientHandler& handler, ClientCounters& counters, Crypto& crypto,
-             ConnectionCount& count);
+             Admission& admission);
   ~DtlsServer();
 
   Status set_context(std::shared_ptr<TlsContext> context);
@@ -54,7 +55,7 @@ private:
   ClientHandler& handler_;
   ClientCounters& counters_;
   Crypto& crypto_;
-  ConnectionCount& count_;
+  Admission& admission_;
   Sha256Digest secret_{};
   std::shared_ptr<TlsContext> context_;
   TlsPointer listener_;  // answers whoever has no cookie yet; becomes the session of who has one

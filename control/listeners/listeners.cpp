@@ -24,21 +24,21 @@ private:
   Engine& engine_;
 };
 
-Listeners::Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, ConnectionCount& count)
+Listeners::Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, Admission& admission)
     : io_(io),
       engine_(engine),
       port_use_(port_use(engine.share())),
-      streams_(io, engine.clients(), engine, count),
+      streams_(io, engine.clients(), engine, admission),
       worker_road_(std::make_unique<WorkerRoad>(engine)),
-      dtls_(engine.clients(), engine, streams_.counters(), crypto, count),
+      dtls_(engine.clients(), engine, streams_.counters(), crypto, admission),
       handshake_timer_(io) {}
 
 Listeners::~Listeners() { engine_.set_dtls_handler({}); }
 
 Result<std::unique_ptr<Listeners>> Listeners::open(boost::asio::io_context& io, const ControlOptions& options,
-                                                   Engine& engine, Crypto& crypto, ConnectionCount& count,
+                                                   Engine& engine, Crypto& crypto, Admission& admission,
                                                    std::vector<HeldEndpoint> held, const Listeners* first) {
-  std::unique_ptr<Listeners> listeners(new Listeners(io, engine, crypto, count));
+  std::unique_ptr<Listeners> listeners(new Listeners(io, engine, crypto, admission));
   if (auto opened = listeners->open_streams(options, first); !opened) return Error{opened.error()};
   if (auto opened = listeners->open_dtls(options, first, std::move(held)); !opened)
     return Error{opened.error()};

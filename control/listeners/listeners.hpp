@@ -24,7 +24,7 @@ public:
   // the first thread, whose session tickets are good here too; null: these are it. What is given by reference
   // must outlive the listeners.
   static Result<std::unique_ptr<Listeners>> open(boost::asio::io_context& io, const ControlOptions& options,
-                                                 Engine& engine, Crypto& crypto, ConnectionCount& count,
+                                                 Engine& engine, Crypto& crypto, Admission& admission,
                                                  std::vector<HeldEndpoint> held, const Listeners* first);
   ~Listeners();
 
@@ -45,7 +45,7 @@ public:
 private:
   class WorkerRoad;
 
-  Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, ConnectionCount& count);
+  Listeners(boost::asio::io_context& io, Engine& engine, Crypto& crypto, Admission& admission);
   Status open_streams(const ControlOptions& options, const Listeners* first);
   Status open_dtls(const ControlOptions& options, const Listeners* first, std::vector<HeldEndpoint> held);
   Status listen(const wire::Endpoint& endpoint, bool behind_proxy, const char* option);

@@ -100,6 +100,7 @@ bool StreamClient::read_proxy_header() {
   recv(fd, bytes.data(), header.size, MSG_DONTWAIT);
   if (header.source) tuple_.client = wire::ClientEndpoint(*header.source);
   if (header.destination) tuple_.server = wire::ServerEndpoint(*header.destination);
+  if (!set_.admit_proxied(tuple_.client.address)) return end(CloseReason::kRefused);
   phase_ = Phase::kFirstByte;
   return true;
 }

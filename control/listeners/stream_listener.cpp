@@ -102,7 +102,7 @@ void StreamListener::take(tcp::socket socket) {
   const wire::Endpoint source = from_asio(remote);
   if (error) return;
   UniqueFd fd(socket.release(error));  // StreamPoll waits for it, not Asio
-  if (error || !set_.admit(source.address)) return;
+  if (error || !set_.admit(source.address, behind_proxy_)) return;
   set_.add(std::make_shared<StreamClient>(set_, std::move(fd), source, from_asio(local), behind_proxy_,
                                           monotonic_now()));
 }

@@ -27,6 +27,8 @@ std::uint64_t& counter_of(ClientCounters& counters, CloseReason reason) {
       return counters.closed_unfinished;
     case CloseReason::kIdle:
       return counters.closed_idle;
+    case CloseReason::kRefused:
+      return counters.closed_refused;
     case CloseReason::kTwice:
       return counters.closed_twice;
     case CloseReason::kByClient:
@@ -41,33 +43,27 @@ std::uint64_t& counter_of(ClientCounters& counters, CloseReason reason) {
 static_assert(StreamSet::kFirstEvents == EPOLLIN);
 
 StreamSet::StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler,
-                     ConnectionCount& count)
+                     Admission& admission)
     : table_(table),
       handler_(handler),
-      count_(count),
+      admission_(admission),
       poll_(io, [this](int fd, std::uint32_t events) { on_ready(fd, events); }),
       buffer_(kReadSize) {}
 
 StreamSet::~StreamSet() { close_all(); }
 
-bool StreamSet::admit(const wire::IpAddress& source) {
-  switch (count_.add_stream(source)) {
-    case ConnectionCount::Verdict::kTotalReached:
-      ++counters_.refused_total;
-      return false;
-    case ConnectionCount::Verdict::kSourceReached:
-      ++counters_.refused_source;
-      return false;
-    case ConnectionCount::Verdict::kAdmitted:
-      break;
-  }
-  return true;
+bool StreamSet::admit(const wire::IpAddress& source, bool is_proxy) {
+  return is_admitted(admission_.add_stream(source, is_proxy, monotonic_now()), counters_);
+}
+
+bool StreamSet::admit_proxied(const wire::IpAddress& client) {
+  return is_admitted(admission_.admit_proxied(client, monotonic_now()), counters_);
 }
 
 void StreamSet::add(std::shared_ptr<StreamClient> client) {
   if (!poll_.add(client->fd(), kFirstEvents)) {
     ++counters_.refused_descriptors;
-    count_.remove_stream(client->source());
+    admission_.remove_stream(client->source());
     return;
   }
   ++counters_.tcp_accepted;
@@ -89,7 +85,7 @@ void StreamSet::on_ready(int fd, std::uint32_t events) {
 void StreamSet::remove(StreamClient& client, CloseReason reason, bool was_open) {
   ++counter_of(counters_, reason);
   counters_.media_dropped += client.dropped_media();
-  count_.remove_stream(client.source());
+  admission_.remove_stream(client.source());
   const auto found = clients_.find(client.fd());
   const auto kept = std::move(found->second);  // until it is out of the table
   clients_.erase(found);

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/time.hpp"
+#include "control/listeners/admission.hpp"
 #include "control/listeners/client_counters.hpp"
 #include "control/listeners/client_table.hpp"
-#include "control/listeners/connection_count.hpp"
 #include "control/listeners/stream_poll.hpp"
 #include "control/tls/tls_context.hpp"
 
@@ -26,6 +26,7 @@ enum class CloseReason : std::uint8_t {
   kTlsNotServed,
   kUnfinished,
   kIdle,
+  kRefused,
   kTwice,
   kStopping,
 };
@@ -41,12 +42,15 @@ public:
 
   static constexpr std::uint32_t kFirstEvents = 1;  // EPOLLIN: what a new connection waits for
 
-  // What is given by reference must outlive the set; `count` may be shared with other threads' sets.
-  StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler, ConnectionCount& count);
+  // What is given by reference must outlive the set; `admission` may be shared with other threads' sets.
+  StreamSet(boost::asio::io_context& io, ClientTable& table, ClientHandler& handler, Admission& admission);
   ~StreamSet();
 
-  // A connection from `source`: false, counted, when there are too many. Who is admitted has to be added.
-  bool admit(const wire::IpAddress& source);
+  // A connection from `source`: false, counted, when it may not come in. Who is admitted has to be added.
+  // `is_proxy`: the client's own address is to come, in a header.
+  bool admit(const wire::IpAddress& source, bool is_proxy);
+  // And that is it.
+  bool admit_proxied(const wire::IpAddress& client);
   void add(std::shared_ptr<StreamClient> client);
   // What epoll looks for from now on.
   void change(const StreamClient& client, std::uint32_t events);
@@ -75,7 +79,7 @@ private:
 
   ClientTable& table_;
   ClientHandler& handler_;
-  ConnectionCount& count_;
+  Admission& admission_;
   ClientCounters counters_;
   std::shared_ptr<TlsContext> tls_;
   StreamPoll poll_;

@@ -192,6 +192,7 @@ std::vector<shm::LocalAddress> ServedAddresses::facts(const ControlOptions& opti
     const bool allowed = options.turn.policy.judge(fact.address) == turn::PolicyVerdict::kAllowed;
     fact.local_peers = allowed ? 1 : 0;
     fact.dtls = options.listeners.dtls ? 1 : 0;
+    if (contains(listening, fact.address)) fact.services = options.listeners.other_ports();
   }
   return facts;
 }
@@ -207,8 +208,9 @@ std::vector<wire::ServerEndpoint> ServedAddresses::service_endpoints(const Contr
   std::vector<wire::ServerEndpoint> endpoints;
   const auto add = [&](const IpAddress& address) {
     endpoints.emplace_back(wire::Endpoint{address, 0, options.listening_port});
-    if (options.listeners.dtls)
-      endpoints.emplace_back(wire::Endpoint{address, 0, options.listeners.tls_port});
+    for (const std::uint16_t port : options.listeners.other_ports()) {
+      if (port != 0) endpoints.emplace_back(wire::Endpoint{address, 0, port});
+    }
   };
   for (const IpAddress& address : listening) add(address);
   for (const ExternalIp& external : options.external_ips) {

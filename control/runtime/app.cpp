@@ -38,9 +38,10 @@ App::App(ControlOptions options, config::Options given, Attachment attachment)
       statistics_(attachment_.region()),
       started_(monotonic_now()),
       loops_(make_loops(options_.control_threads)),
-      connections_(options_.listeners.limits),
+      admission_(options_.listeners.limits, crypto_),
       signals_(loops_.front()),
       hangups_(loops_.front()),
+      drain_(loops_.front(), drained_relay()),
       dataplane_(loops_.front()),
       tick_timer_(loops_.front()),
       search_timer_(loops_.front()) {}
@@ -62,7 +63,7 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options 
 }
 
 std::string App::answer(std::string_view line) {
-  const ReportSources sources{options_, attachment_, shards_, statistics_, started_};
+  const ReportSources sources{options_, attachment_, shards_, statistics_, drain_, started_};
   return answer_request(sources, monotonic_now(), line, [this]() -> Result<std::vector<std::string_view>> {
     auto reloaded = reload();
     if (!reloaded) return Error{reloaded.error()};
@@ -171,7 +172,7 @@ Status App::listen() {
   for (const auto& shard : shards_) {
     const Listeners* tickets = shard == shards_.front() ? nullptr : &first().listeners();
     auto held = held_.empty() ? std::vector<HeldEndpoint>() : std::move(held_[shard->share().part]);
-    if (auto listening = shard->listen(connections_, std::move(held), tickets); !listening) return listening;
+    if (auto listening = shard->listen(admission_, std::move(held), tickets); !listening) return listening;
   }
   return Unit{};
 }
@@ -229,11 +230,13 @@ void App::watch() {
   });
   hangups_.add(SIGHUP, ignored);
   watch_hangups();
+  drain_.watch_signal([this] { return options_.drain; });
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGHUP);
+  sigaddset(&stop, SIGUSR1);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
   watch_dataplane();
   schedule_tick();

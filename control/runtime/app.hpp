@@ -17,6 +17,7 @@
 #include "control/admin/admin_server.hpp"
 #include "control/dataplane_link/ledger_head.hpp"
 #include "control/options.hpp"
+#include "control/runtime/drain.hpp"
 #include "control/runtime/shard.hpp"
 #include "control/runtime/statistics.hpp"
 
@@ -56,13 +57,15 @@ private:
   // of them read without a lock, the options and the log. When `common` fails nobody does more.
   Status change_all(const std::function<Status()>& common, const std::function<void(Shard&)>& each);
   std::string answer(std::string_view line);
+  Drain::Relay drained_relay();  // draining.cpp
   // The dataplane's end, and waiting for another one (dataplane_loss.cpp).
   void watch_dataplane();
   void lose_dataplane();
   void look_for_dataplane();
   void take_dataplane(Attachment next);
   void take_over();
-  void end_sessions();
+  void end_sessions();  // draining.cpp
+  turn::EndReason reason_of_end() const;
   void schedule_tick();
   void stop_shards();
   void log_start();
@@ -77,13 +80,14 @@ private:
 
   std::deque<boost::asio::io_context> loops_;  // of each shard
   std::optional<turn::Commons> commons_;
-  ConnectionCount connections_;
+  Admission admission_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<HeldEndpoint>> held_;  // by shard, until it listens
 
   // On the first shard's loop.
   boost::asio::signal_set signals_;
   boost::asio::signal_set hangups_;
+  Drain drain_;
   boost::asio::posix::stream_descriptor dataplane_;
   boost::asio::steady_timer tick_timer_;
   std::unique_ptr<AdminServer> admin_;

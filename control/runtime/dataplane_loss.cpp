@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include <thread>
-
 #include "control/log/log.hpp"
 #include "control/runtime/app.hpp"
 #include "control/runtime/clock.hpp"
@@ -17,7 +15,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr auto kSearchInterval = std::chrono::milliseconds(50);
-constexpr auto kForgetTimeout = std::chrono::seconds(1);
 
 // What must be the same for the sessions to go on: slots, steering and addresses depend on it.
 std::string difference(const Attachment& before, const Attachment& after) {
@@ -123,30 +120,6 @@ void App::take_dataplane(Attachment next) {
       attachment_.dataplane_pid(), sessions.load(),
       std::chrono::duration_cast<milliseconds>(monotonic_now() - lost_at_).count());
   watch_dataplane();
-}
-
-// Nobody serves any more.
-void App::end_sessions() {
-  std::size_t sessions = 0;
-  for (const auto& shard : shards_) sessions += shard->engine().server().allocation_count();
-  const bool stay = has_dataplane_ && !for_good_ && failure_.empty();
-  if (stay) {
-    spdlog::info("stopped; {} session(s) stay in the dataplane for the next turnpike-control", sessions);
-  } else {
-    const auto reason = has_dataplane_ ? turn::EndReason::kShutdown : turn::EndReason::kDataplaneLost;
-    for (const auto& shard : shards_) shard->log_ends(reason);
-    spdlog::info("stopped with {} session(s), which end", sessions);
-  }
-  for (const auto& shard : shards_) shard->close();
-  if (stay || !has_dataplane_) return;
-  ledger_.forget();
-  for (const auto& shard : shards_) shard->engine().forget();
-  const auto deadline = std::chrono::steady_clock::now() + kForgetTimeout;
-  const auto forgotten = [](const auto& shard) { return shard->engine().queues().drained(); };
-  while (!std::all_of(shards_.begin(), shards_.end(), forgotten)) {
-    if (std::chrono::steady_clock::now() >= deadline) return;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
 }
 
 }  // namespace turnpike::control

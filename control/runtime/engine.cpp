@@ -116,6 +116,11 @@ void Engine::tell_challenge(Time now) {
   queues_.push_to_workers(shm::Command::kSetChallenge, fact);
 }
 
+void Engine::flush() {
+  queues_.flush();
+  queues_.signal();
+}
+
 bool Engine::pass(Time now) {
   now_ = now;
   backlog_ = !queues_.flush();
@@ -188,6 +193,17 @@ void Engine::reload(const turn::Quotas& quotas) {
   server_.set_quotas(quotas);
   server_.set_peer_policy(users_.policies());
   tell_challenge(monotonic_now());
+}
+
+std::size_t Engine::end_all(turn::EndReason reason) {
+  std::vector<turn::SlotId> left;
+  server_.for_each_session([&](const turn::SessionView& session) { left.push_back(session.allocation); });
+  for (const turn::SlotId& allocation : left) {
+    effects_.clear();
+    server_.remove(allocation, effects_, reason);
+    write_effects(nullptr);
+  }
+  return left.size();
 }
 
 void Engine::take_user_news(Time now) {

@@ -66,8 +66,9 @@ public:
   // each session had relayed.
   void connect();
   bool restating() const { return !restating_.empty(); }
-  // The relay ends for good: the workers forget everything of ours.
-  void forget();
+
+  // What waits for room in the rings, and nothing else.
+  void flush();
 
   // One bounded look at everything that may have work. True when there was some.
   bool pass(Time now);
@@ -82,6 +83,13 @@ public:
                          Bytes message);
   // The options changed: quotas, and the directory's peer lists.
   void reload(const turn::Quotas& quotas);
+  // See Server.
+  void set_draining(bool draining) { server_.set_draining(draining); }
+  void set_alternate_servers(const std::vector<wire::Endpoint>& servers) {
+    server_.set_alternate_servers(servers);
+  }
+  // Removes every allocation; how many there were.
+  std::size_t end_all(turn::EndReason reason);
   // The directory has news from its database: requests that waited for it go on.
   void take_user_news(Time now);
   // The main lcore says that a port is another than before: the first engine alone hears of it.

@@ -211,9 +211,4 @@ void Engine::connect() {
   if (port_handler_) port_handler_();
 }
 
-void Engine::forget() {
-  for (const WorkerIndex queue : rings()) queues_.push(queue, shm::Command::kReset, 0, Bytes());
-  queues_.signal();
-}
-
 }  // namespace turnpike::control

@@ -40,6 +40,7 @@ Result<App::Reloaded> App::apply(config::Options given) {
   }
   const auto common = [&]() -> Status {
     if (auto logging = start_log(options->log); !logging) return logging;
+    options_.drain = options->drain;
     options_.users = std::move(options->users);  // which every shard's directory looks at
     return Unit{};
   };
@@ -48,6 +49,7 @@ Result<App::Reloaded> App::apply(config::Options given) {
       spdlog::error("{}", used.error());
     shard.users().reload(options->turn.policy, options->ephemeral);
     shard.engine().reload(options->turn.quotas);
+    shard.engine().set_alternate_servers(options->turn.alternate_servers);
   });
   if (!changed) return Error{changed.error()};
   forget_file_secrets(given);

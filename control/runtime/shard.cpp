@@ -97,8 +97,8 @@ void Shard::connect() {
   for (const auto& wake_up : wake_ups_) watch_wake_up(wake_up);
 }
 
-Status Shard::listen(ConnectionCount& count, std::vector<HeldEndpoint> held, const Listeners* first) {
-  auto listeners = Listeners::open(io_, options_, *engine_, crypto_, count, std::move(held), first);
+Status Shard::listen(Admission& admission, std::vector<HeldEndpoint> held, const Listeners* first) {
+  auto listeners = Listeners::open(io_, options_, *engine_, crypto_, admission, std::move(held), first);
   if (!listeners) return Error{listeners.error()};
   listeners_ = std::move(*listeners);
   return Unit{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One thread of control and all that is its own: a share of the workers with their allocations, clients'
 // connections, user look-ups, a view of the network, the event loop. Shards share nothing but what
-// Engine::Relay and ConnectionCount name; other threads talk to one by post() and ask().
+// Engine::Relay and Admission name; other threads talk to one by post() and ask().
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -34,7 +34,7 @@ public:
   void disconnect();
   void connect();
   // `first`: the first shard's, null for itself.
-  Status listen(ConnectionCount& count, std::vector<HeldEndpoint> held, const Listeners* first);
+  Status listen(Admission& admission, std::vector<HeldEndpoint> held, const Listeners* first);
 
   // Then, once, the thread that asks the user database.
   void start_look_ups();
@@ -47,7 +47,6 @@ public:
   // After start_thread().
   void join();
   // When nobody serves any more.
-  void log_ends(turn::EndReason reason) { engine_->log_end_of_all(reason); }
   void close() { listeners_.reset(); }
 
   // Has this shard's thread do something between two passes.

@@ -73,20 +73,29 @@ std::optional<ErrorCode> verdict(const shm::Challenge& ours, const MessageView& 
 
 }  // namespace
 
+bool drop_denied(Lcore& lcore, const Packet& packet) noexcept {
+  if (lcore.denied_clients.is_empty()) [[likely]]
+    return false;
+  const wire::Family family = packet.v4 ? wire::Family::kIpv4 : wire::Family::kIpv6;
+  if (!lcore.denied_clients.denies(family, packet.key.remote)) return false;
+  lcore.drop(packet.mbuf, DropReason::k_client_denied);
+  return true;
+}
+
 bool admit_unproved(Lcore& lcore, const Packet& packet) noexcept {
   if (reflects(packet.key.remote_port)) {
     lcore.drop(packet.mbuf, DropReason::k_source_reflects);
     return false;
   }
-  AddressWords source;
+  std::uint64_t source;
   std::memcpy(&source, packet.key.remote.data(), sizeof source);
   switch (lcore.sources->admit(source, lcore.now_ns)) {
-    case SourceLimiter::Verdict::kPass:
+    case Lcore::Sources::Verdict::kPass:
       return true;
-    case SourceLimiter::Verdict::kSourceOver:
+    case Lcore::Sources::Verdict::kSourceOver:
       lcore.drop(packet.mbuf, DropReason::k_source_over_rate);
       return false;
-    case SourceLimiter::Verdict::kAllOver:
+    case Lcore::Sources::Verdict::kAllOver:
       lcore.drop(packet.mbuf, DropReason::k_unproved_over_rate);
       return false;
   }

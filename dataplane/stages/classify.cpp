@@ -115,7 +115,10 @@ void not_ours(Lcore& lcore, const Packet& packet) noexcept {
       return batch.client_stun.push(packet);
     case stun::FirstByte::kDtls:
       // Kernel sockets have no host path: control gets the datagram itself.
-      if (lcore.kernel_sockets && packet.local->dtls) return punt(lcore, packet, shm::Event::kDtls);
+      if (lcore.kernel_sockets && packet.local->dtls) {
+        if (!drop_denied(lcore, packet)) punt(lcore, packet, shm::Event::kDtls);
+        return;
+      }
       return to_host(lcore, packet.mbuf, DropReason::k_dtls_not_served);
     case stun::FirstByte::kDrop:
       return lcore.drop(packet.mbuf, DropReason::k_first_byte_reserved);

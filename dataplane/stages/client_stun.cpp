@@ -19,6 +19,7 @@ bool has_allocation(const Lcore& lcore, Packet& packet) noexcept {
 }
 
 void serve(Lcore& lcore, Packet& packet) noexcept {
+  if (drop_denied(lcore, packet)) return;
   stun::MessageView message;
   const auto error = stun::MessageView::parse(Bytes(packet.payload, packet.payload_size), message);
   if (error != stun::ParseError::kNone) return lcore.drop(packet.mbuf, reason_of(error));

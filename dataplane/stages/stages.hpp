@@ -26,6 +26,9 @@ void client_channel(Lcore& lcore, Batch& batch) noexcept;  // ChannelData, clien
 void client_stun(Lcore& lcore, Batch& batch) noexcept;     // STUN from clients: sorts into the four below
 void client_send(Lcore& lcore, Group& sends) noexcept;     // Send indications, client to peer
 void binding(Lcore& lcore, Packet& packet, const stun::MessageView& request) noexcept;  // answered here
+// Whether the client is one of denied-client-ip; then its packet has been dropped. Nobody with an allocation
+// is.
+bool drop_denied(Lcore& lcore, const Packet& packet) noexcept;
 // Whether a request of a client that has proved nothing is served at all: its port, its source's rate, all
 // sources' rate.
 bool admit_unproved(Lcore& lcore, const Packet& packet) noexcept;

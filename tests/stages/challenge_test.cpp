@@ -21,8 +21,8 @@ protected:
     limit({0, 0});
   }
 
-  void limit(const dataplane::RequestLimits& limits) {
-    worker_->lcore.sources = std::make_unique<dataplane::SourceLimiter>(limits, 42, SOCKET_ID_ANY);
+  void limit(const wire::SourceRates& limits) {
+    worker_->lcore.sources = dataplane::make_sources(limits, 42, SOCKET_ID_ANY);
   }
 
   void set_challenge() {

@@ -35,6 +35,24 @@ TEST_F(ClientSend, padding_of_any_content_stays_behind) {
   EXPECT_EQ(only(1).payload, bytes_of("hello"));
 }
 
+// Kernel sockets: other programs of the machine may be peers where the operator says so, control never.
+TEST_F(ClientSend, ports_of_control_on_an_opened_own_address_are_no_peers) {
+  worker_->lcore.kernel_sockets = true;
+  worker_->lcore.locals.set_kernel_sockets(true);
+  shm::LocalAddress local;
+  local.address = server_.address;
+  local.listener_port = kListen;
+  local.local_peers = 1;
+  local.services = {5349, 3500};
+  command(shm::Command::kSetLocalAddress, local);
+  command(shm::Command::kInstallPermission, permission("10.0.1.1", 4), ++seq_);
+  for (const char* peer : {"10.0.1.1:3478", "10.0.1.1:5349", "10.0.1.1:3500"})
+    receive(build(from_client(send_indication(endpoint(peer), bytes_of("x")))));
+  EXPECT_EQ(drops(DropReason::k_peer_is_service), 3u);
+  receive(build(from_client(send_indication(endpoint("10.0.1.1:9000"), bytes_of("x")))));
+  EXPECT_EQ(drops(DropReason::k_peer_is_service), 3u);
+}
+
 TEST_F(ClientSend, C136_send_no_allocation_dropped) {
   UdpFrame stranger = from_client(send_indication(endpoint("10.0.2.2:5000"), bytes_of("x")));
   stranger.source.port = 40001;

@@ -41,6 +41,7 @@ ADDRESS_ERROR_CODE = 0x8001
 PASSWORD_ALGORITHMS = 0x8002
 ICMP = 0x8004
 SOFTWARE = 0x8022
+ALTERNATE_SERVER = 0x8023
 FINGERPRINT = 0x8028
 ORIGIN = 0x802F
 
@@ -63,6 +64,11 @@ def encode_address(endpoint, transaction):
     mask = struct.pack(">I", COOKIE) + transaction
     return (struct.pack(">BBH", 0, IPV4 if len(host) == 4 else IPV6, endpoint[1] ^ (COOKIE >> 16))
             + bytes(a ^ b for a, b in zip(host, mask)))
+
+
+def decode_plain_address(value):
+    """(host, port) of an address attribute that is not XORed."""
+    return str(ipaddress.ip_address(value[4:])), struct.unpack_from(">H", value, 2)[0]
 
 
 def decode_address(value, transaction):

@@ -103,7 +103,6 @@ bool take_bandwidth(const Service& service, const Request& request, Place& place
 std::optional<ErrorCode> check_admission(Service& service, const Request& request, Place& place) {
   if (!join(service, request, place)) return ErrorCode::kAllocationQuotaReached;
   if (is_teredo_or_6to4(request.from.client.address)) return ErrorCode::kForbidden;  // RFC 8656 section 21.4
-  if (service.draining) return ErrorCode::kForbidden;
   if (!take_bandwidth(service, request, place)) {
     ++service.counters.full_bandwidth;
     return ErrorCode::kAllocationQuotaReached;
@@ -142,6 +141,8 @@ void serve_allocate(Service& service, Request& request, Allocation* existing) {
   service.sessions.take_back_ports(request.step.now);
   Wish wish;
   if (const auto error = read(service, request, wish)) return send_error(service, request, *error);
+  // The other half of a pair belongs to a call that was let in.
+  if (service.draining && !wish.relay.token) return redirect(service, request);
   Place place(service.commons);
   if (const auto error = check_admission(service, request, place))
     return send_error(service, request, *error);

@@ -13,6 +13,9 @@ void serve_refresh(Service& service, Request& request, Allocation& allocation);
 void serve_create_permission(Service& service, Request& request, Allocation& allocation);
 void serve_channel_bind(Service& service, Request& request, Allocation& allocation);
 
+// An Allocate that comes too late: the server is draining.
+void redirect(Service& service, const Request& request);
+
 // The allocation that a worker refused because its relay port is taken, with other ports; its request waits
 // on. False: it stays as it is, and 508 is due.
 bool retry_allocate(Service& service, SlotId refused, const ReplyContext& reply, Step& step);

@@ -17,6 +17,10 @@ protected:
     }
     return *parts_[number];
   }
+  Commons& shared() {
+    part(0);
+    return *commons_;
+  }
   void advance(Time by) {
     for (WorkerIndex each : {0, 1}) part(each).now += by;
   }
@@ -50,6 +54,19 @@ TEST_F(TwoServers, what_comes_for_a_worker_of_the_other_one_is_dropped) {
   EXPECT_EQ(lookup, kNoLookup);
   EXPECT_TRUE(effects.list().empty());
   EXPECT_EQ(part(0).server().counters().dropped_first_byte, 1u);
+}
+
+TEST_F(TwoServers, allocations_of_both_are_counted) {
+  Commons& commons = shared();
+  auto a = part(0).client(1), b = part(1).client(2), c = part(1).client(3);
+  ASSERT_TRUE(part(0).allocate(a).ok());
+  ASSERT_TRUE(part(1).allocate(b).ok());
+  EXPECT_EQ(commons.allocation_count(), 2u);
+  ASSERT_TRUE(part(1).refresh(b, 0).ok());
+  EXPECT_EQ(commons.allocation_count(), 1u);
+  for (WorkerIndex each : {0, 1}) part(each).server().set_draining(true);
+  EXPECT_EQ(part(1).allocate(c).error, 508);
+  EXPECT_EQ(commons.allocation_count(), 1u);
 }
 
 TEST_F(TwoServers, quotas_count_at_both) {

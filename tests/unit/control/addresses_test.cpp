@@ -102,5 +102,27 @@ TEST_F(Addresses, facts_say_everything_about_an_address_at_once) {
   EXPECT_EQ(facts[1].advertised.family, wire::Family::kNone);
 }
 
+TEST_F(Addresses, every_port_of_ours_is_a_service_of_any_transport) {
+  options.listeners.tls_port = 5349;
+  options.listeners.dtls = false;
+  options.listeners.proxy_port = 3500;
+  auto served = choose();
+  ASSERT_TRUE(served) << served.error();
+  served->kernel_sockets = true;
+  const auto services = served->service_endpoints(options);
+  for (const std::uint16_t port : {3478, 5349, 3500}) {
+    EXPECT_EQ(std::count(services.begin(), services.end(),
+                         wire::ServerEndpoint(wire::Endpoint{ip("10.0.1.1"), 0, port})),
+              1)
+        << port;
+  }
+  const auto facts = served->facts(options, options.turn.relay_ports());
+  EXPECT_EQ(facts[0].services, (std::array<std::uint16_t, 2>{5349, 3500}));
+  options.listeners.tls = false;
+  options.listeners.proxy_port = 0;
+  EXPECT_EQ(served->facts(options, options.turn.relay_ports())[0].services,
+            (std::array<std::uint16_t, 2>{0, 0}));
+}
+
 }  // namespace
 }  // namespace turnpike::control

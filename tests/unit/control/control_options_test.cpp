@@ -137,6 +137,26 @@ TEST(ControlOptions, addresses) {
   expect_refused({"--no-auth", "--external-ip=/10.0.0.1"}, "not an IP address");
 }
 
+TEST(ControlOptions, draining) {
+  const auto options =
+      read({"--no-auth", "--alternate-server=192.0.2.1", "--alternate-server=192.0.2.2:5000",
+            "--alternate-server=2001:db8::1", "--alternate-server=[2001:db8::2]",
+            "--alternate-server=[2001:db8::3]:5001", "--drain-min-allocations=7", "--drain-deadline=60"});
+  ASSERT_TRUE(options) << options.error();
+  std::vector<std::string> servers;
+  for (const wire::Endpoint& server : options->turn.alternate_servers)
+    servers.push_back(wire::to_string(server));
+  EXPECT_EQ(servers, (std::vector<std::string>{"192.0.2.1:0", "192.0.2.2:5000", "[2001:db8::1]:0",
+                                               "[2001:db8::2]:0", "[2001:db8::3]:5001"}));
+  EXPECT_EQ(options->drain.min_allocations, 7u);
+  EXPECT_EQ(options->drain.deadline, seconds(60));
+  for (const char* wrong : {"--alternate-server=turn.example.org", "--alternate-server=192.0.2.1:0",
+                            "--alternate-server=192.0.2.1:70000", "--alternate-server=0.0.0.0",
+                            "--alternate-server=224.0.0.1:3478"}) {
+    expect_refused({"--no-auth", wrong}, "alternate-server=");
+  }
+}
+
 TEST(ControlOptions, peer_lists_reach_the_policy) {
   const auto options =
       read({"--no-auth", "--allowed-peer-ip=10.0.0.0/8", "--denied-peer-ip=10.1.0.0-10.1.0.9"});

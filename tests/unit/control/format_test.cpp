@@ -43,6 +43,15 @@ Json session(const std::string& user) {
             {{"peer", "203.0.113.9:7000"}, {"channel", 16384}, {"expires_in_s", 500}}}}};
 }
 
+TEST(Format, draining) {
+  Json answer{{"ok", true}, {"drain", {{"on", false}}}};
+  EXPECT_EQ(format_drain(answer), "not draining\n");
+  answer["drain"] = {{"on", true}, {"allocations", 12}, {"min_allocations", 2}, {"deadline_in_s", Json()}};
+  EXPECT_EQ(format_drain(answer), "draining: 12 allocation(s) left; ends when 2 or fewer are left\n");
+  answer["drain"]["deadline_in_s"] = 61;
+  EXPECT_TRUE(contains(format_drain(answer), "left, or in 1m 1s\n")) << format_drain(answer);
+}
+
 TEST(Format, sessions) {
   const Json answer{{"ok", true}, {"total", 2}, {"sessions", Json::array({session("alice")})}};
   const std::string text = format_sessions(answer);

@@ -9,6 +9,7 @@
 #include "control/listeners/asio_endpoint.hpp"
 #include "control/listeners/stream_listener.hpp"
 #include "control/runtime/clock.hpp"
+#include "tests/support/test_crypto.hpp"
 #include "tests/unit/control/fake_network.hpp"
 
 namespace turnpike::control {
@@ -67,8 +68,9 @@ protected:
   boost::asio::io_context io;
   ClientTable table{1};
   RecordingHandler handler;
-  ConnectionCount count{{3, 2}};
-  StreamSet set{io, table, handler, count};
+  test::TestCrypto crypto;
+  Admission admission{{3, 2, {}, {}, {}}, crypto};
+  StreamSet set{io, table, handler, admission};
   std::unique_ptr<StreamListener> listener;
 };
 
@@ -133,17 +135,17 @@ TEST_F(StreamSetTest, connections_are_limited_by_address_and_in_total) {
   tcp::socket fourth = connect();
   EXPECT_FALSE(is_closed(fourth));
   EXPECT_EQ(set.size(), 2u);
-  EXPECT_TRUE(set.admit(ip("192.0.2.1")));
+  EXPECT_TRUE(set.admit(ip("192.0.2.1"), false));
 }
 
 TEST_F(StreamSetTest, limits_hold_over_the_sets_of_all_threads) {
-  StreamSet other(io, table, handler, count);
+  StreamSet other(io, table, handler, admission);
   tcp::socket first = connect();
-  EXPECT_TRUE(other.admit(ip("127.0.0.1")));
-  EXPECT_FALSE(other.admit(ip("127.0.0.1"))) << "two from one address";
+  EXPECT_TRUE(other.admit(ip("127.0.0.1"), false));
+  EXPECT_FALSE(other.admit(ip("127.0.0.1"), false)) << "two from one address";
   EXPECT_EQ(other.counters().refused_source, 1u);
-  EXPECT_TRUE(other.admit(ip("192.0.2.1")));
-  EXPECT_FALSE(set.admit(ip("192.0.2.2"))) << "three in all";
+  EXPECT_TRUE(other.admit(ip("192.0.2.1"), false));
+  EXPECT_FALSE(set.admit(ip("192.0.2.2"), false)) << "three in all";
   EXPECT_EQ(set.counters().refused_total, 1u);
 }
 

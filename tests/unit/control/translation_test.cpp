@@ -65,6 +65,19 @@ TEST(TurnserverConf, bandwidth_limits_are_carried_over) {
   EXPECT_TRUE(contains(check("realm=r\nuser=a:b\nmax-bps=64k\n"), "not a whole number"));
 }
 
+TEST(TurnserverConf, other_servers_are_for_draining) {
+  const std::string text =
+      "realm=r\nuser=a:b\nalternate-server=192.0.2.1:3479\nalternate-server=[2001:db8::1]\n"
+      "tls-alternate-server=192.0.2.1:5349\ndrain-min-allocations=3\n";
+  EXPECT_TRUE(has(text, "alternate-server=192.0.2.1:3479"));
+  EXPECT_TRUE(has(text, "alternate-server=[2001:db8::1]"));
+  EXPECT_TRUE(has(text, "drain-min-allocations=3"));
+  EXPECT_FALSE(has(text, "tls-alternate-server=192.0.2.1:5349"));
+  EXPECT_TRUE(
+      contains(translated(text), "# alternate-server=192.0.2.1:3479: only while this server is draining"));
+  EXPECT_EQ(check(text), "valid");
+}
+
 TEST(TurnserverConf, switches) {
   for (const char* on : {"x", "x=", "x=1", "x=on", "x=Yes", "x=true", "x=t"}) {
     EXPECT_TRUE(parse_turnserver_conf(on)[0].is_on()) << on;

@@ -519,17 +519,6 @@ TEST_F(TurnAllocate, C105_data_does_not_refresh_allocation) {
   EXPECT_EQ(server().allocation_count(), 0u);
 }
 
-TEST_F(TurnAllocate, C223_drain_mode) {
-  auto old = client();
-  ASSERT_TRUE(allocate(old).ok());
-  server().set_draining(true);
-  auto late = client("203.0.113.5:5001");
-  EXPECT_EQ(allocate(late).error, 403);
-  EXPECT_TRUE(refresh(old).ok());
-  server().set_draining(false);
-  EXPECT_TRUE(allocate(late).ok());
-}
-
 TEST_F(TurnAllocate, C237_habit_pion_attrs_after_mi) {
   auto c = client();
   c.learn(talk(c, c.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
