@@ -80,9 +80,9 @@ Status Housekeeping::prepare() {
   });
   const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_workers,
                                              config_.wake_control};
-  auto control = ControlSocket::open(config_.control_path, descriptors, reactor_, [this](bool attached) {
-    config_.workers->set_control_attached(attached);
-  });
+  auto control = ControlSocket::open(
+      config_.control_path, descriptors, reactor_,
+      [this](bool attached) { config_.workers->set_control_attached(attached); }, config_.access);
   if (!control) return Error{control.error()};
   control_ = std::move(*control);
   return Unit{};

@@ -27,6 +27,7 @@ struct HousekeepingConfig {
   int wake_workers = -1;
   std::vector<int> wake_control;  // by event ring, main's own last
   std::string control_path;
+  ControlAccess access;
 };
 
 class Housekeeping {

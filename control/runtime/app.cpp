@@ -3,12 +3,15 @@
 #include "control/runtime/app.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <bit>
 #include <thread>
 
+#include "common/process/privileges.hpp"
 #include "control/admin/reports.hpp"
 #include "control/log/log.hpp"
 #include "control/runtime/clock.hpp"
@@ -23,6 +26,15 @@ using boost::system::error_code;
 
 constexpr seconds kShortestAnnounceTimeout{1};
 constexpr auto kStatisticsInterval = std::chrono::seconds(1);
+
+// Neighbours are resolved by the kernel on our behalf (NTF_USE). Root goes on reading certificates and
+// writing logs in other users' directories, as --reload and logrotate ask for; whoever names a user wants
+// that user's rights.
+process::CapabilitySet kept_capabilities(const ControlOptions& options) {
+  process::CapabilitySet kept{CAP_NET_ADMIN};
+  if (!options.run_as) kept |= {CAP_DAC_OVERRIDE};
+  return kept;
+}
 
 std::deque<asio::io_context> make_loops(WorkerIndex count) {
   std::deque<asio::io_context> loops;
@@ -51,11 +63,13 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options 
   if (!attachment) return Error{attachment.error()};
   if (!attachment->has_value()) return std::unique_ptr<App>();
   std::unique_ptr<App> app(new App(std::move(options), std::move(given), std::move(**attachment)));
-  for (const auto stage : {&App::open_shards, &App::prepare, &App::announce, &App::listen}) {
+  for (const auto stage :
+       {&App::open_shards, &App::prepare, &App::announce, &App::listen, &App::reduce_privileges}) {
     if (auto done = (app.get()->*stage)(); !done) return Error{done.error()};
   }
-  auto admin = AdminServer::open(app->loops_.front(), app->options_.paths.control_socket,
-                                 [app = app.get()](std::string_view line) { return app->answer(line); });
+  auto admin =
+      AdminServer::open(app->loops_.front(), app->options_.paths.control_socket, app->options_.admin_group,
+                        [app = app.get()](std::string_view line) { return app->answer(line); });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
   return app;
@@ -164,6 +178,17 @@ Status App::listen() {
     const Listeners* tickets = shard == shards_.front() ? nullptr : &first().listeners();
     auto held = held_.empty() ? std::vector<HeldEndpoint>() : std::move(held_[shard->share().part]);
     if (auto listening = shard->listen(connections_, std::move(held), tickets); !listening) return listening;
+  }
+  return Unit{};
+}
+
+// Sockets are bound and files are open; admin's socket is made by who will remove it.
+Status App::reduce_privileges() {
+  const process::CapabilitySet kept = kept_capabilities(options_);
+  if (auto reduced = process::reduce_privileges(options_.run_as, kept, options_.admin_group); !reduced)
+    return reduced;
+  if (geteuid() == 0 || options_.run_as) {
+    spdlog::info("{}", process::describe_privileges(options_.run_as, kept));
   }
   return Unit{};
 }

@@ -41,6 +41,7 @@ private:
   Status hold(const ServedAddresses& served);
   Status announce();
   Status listen();
+  Status reduce_privileges();
   Shard& first() { return *shards_.front(); }
   void watch();
   void watch_hangups();
