@@ -6,6 +6,7 @@
 
 #include "common/config/options.hpp"
 #include "common/config/secrets.hpp"
+#include "common/shm/abi_line.hpp"
 #include "control/coturn/import.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/log/log.hpp"
@@ -45,6 +46,11 @@ int main(int argc, char** argv) {
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
   if (!options) return fail(options.error());
   if (options->print_if_asked()) return 0;
+  if (options->only_abi()) {
+    const turnpike::shm::AbiLine line{"turnpike-control", std::string(turnpike::config::version())};
+    std::puts(to_text(line).c_str());
+    return 0;
+  }
   if (options->action() == turnpike::config::Options::Action::kImportCoturn) {
     const auto imported = turnpike::control::import_coturn(options->import_file(), options->output_file());
     return imported ? 0 : fail(imported.error());

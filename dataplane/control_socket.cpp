@@ -42,8 +42,8 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& pa
 Status ControlSocket::open_to_others() const {
   if (!access_.owner && !access_.control) return Unit{};
   const gid_t group = access_.control ? access_.control->gid : static_cast<gid_t>(-1);
-  if (chown(path_.c_str(), access_.owner.value_or(geteuid()), group) != 0 ||
-      chmod(path_.c_str(), access_.control ? 0660 : 0600) != 0) {
+  if (chmod(path_.c_str(), access_.control ? 0660 : 0600) != 0 ||
+      chown(path_.c_str(), access_.owner.value_or(geteuid()), group) != 0) {
     return Error{"control-user: cannot give " + path_ + " away: " + std::strerror(errno) +
                  "; start as root, or as a member of that user's group"};
   }

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/process/notify.hpp"
 #include "dataplane/capabilities.hpp"
 #include "dataplane/clock.hpp"
 #include "dataplane/eal.hpp"
@@ -102,7 +103,11 @@ public:
     }
     return launch_workers();
   }
-  void run() { housekeeping_->run(); }
+  void run() {
+    notifier_.ready("waiting for control");
+    housekeeping_->run();
+    notifier_.stopping();
+  }
 
 private:
   Status check();
@@ -119,6 +124,7 @@ private:
   std::vector<int> wake_control() const;
 
   const StartOptions& options_;
+  process::Notifier notifier_;  // before there are threads: it changes the environment
   const OwnedFd signals_;
   const OwnedFd wake_main_;
   const OwnedFd wake_workers_;
@@ -263,6 +269,7 @@ Status Dataplane::make_housekeeping() {
   config.wake_main = wake_main_.fd;
   config.wake_control = wake_control();
   config.wake_workers = wake_workers_.fd;
+  config.notifier = &notifier_;
   config.control_path = options_.paths.dataplane_socket;
   if (options_.run_as) config.access.owner = options_.run_as->uid;
   config.access.control = options_.control_user;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // turnpike-dataplane: moves the relay's UDP packets between ports.
+#include <cstdio>
 #include <exception>
 
 #include "common/config/options.hpp"
 #include "common/config/secrets.hpp"
+#include "common/shm/abi_line.hpp"
 #include "dataplane/dataplane.hpp"
 #include "dataplane/doctor.hpp"
 #include "dataplane/log.hpp"
@@ -20,6 +22,10 @@ int run(int argc, char** argv) {
     return 1;
   }
   if (options->print_if_asked()) return 0;
+  if (options->only_abi()) {
+    std::puts(to_text(shm::AbiLine{"turnpike-dataplane", std::string(config::version())}).c_str());
+    return 0;
+  }
   if (options->flag("doctor")) return dataplane::run_doctor(*options);
   const auto start = dataplane::start_options(*options);
   if (!start) {

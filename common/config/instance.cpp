@@ -59,7 +59,7 @@ public:
     const mode_t mode = owners.group ? 01775 : 0755;
     const bool so_already = info_.st_uid == owners.owner && (info_.st_mode & 07777) == mode &&
                             (!owners.group || info_.st_gid == *owners.group);
-    return so_already || (fchown(fd_, owners.owner, owners.group.value_or(0)) == 0 && fchmod(fd_, mode) == 0);
+    return so_already || (fchmod(fd_, mode) == 0 && fchown(fd_, owners.owner, owners.group.value_or(0)) == 0);
   }
 
 private:

@@ -103,6 +103,7 @@ po::options_description describe() {
   }
   add("help,h", "");
   add("version", "");
+  add("abi", "");
   add("print-config", "");
   add("check-config", "");
   add("import-coturn", po::value<std::string>());
@@ -112,6 +113,7 @@ po::options_description describe() {
 
 std::optional<Options::Action> action_of(const std::string& name) {
   if (name == "help") return Options::Action::kHelp;
+  if (name == "abi") return Options::Action::kAbi;
   if (name == "version") return Options::Action::kVersion;
   if (name == "print-config") return Options::Action::kPrintConfig;
   if (name == "check-config") return Options::Action::kCheckConfig;

@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr seconds kShortestAnnounceTimeout{1};
+constexpr seconds kStill{3};  // of a loop that turns every second: it hangs
 constexpr auto kStatisticsInterval = std::chrono::seconds(1);
 
 // Neighbours are resolved by the kernel on our behalf (NTF_USE). Root goes on reading certificates and
@@ -202,8 +203,10 @@ Status App::run() {
   const wire::Endpoint endpoint{served.listening.front(), 0, options_.listening_port};
   std::printf("ready: turn:%s\n", wire::to_string(endpoint).c_str());
   std::fflush(stdout);
+  notifier_.ready("serving turn:" + wire::to_string(endpoint));
   collect_log(true);
   first().run();
+  notifier_.stopping();
   collect_log(false);
   admin_.reset();
   stop_shards();
@@ -296,9 +299,16 @@ void App::schedule_tick() {
     if (error) return;
     const Time now = monotonic_now();
     statistics_.tick(now);
+    feed_watchdog(now);
     if (options_.udp_recvmmsg_log) statistics_.log_io(now);
     schedule_tick();
   });
+}
+
+// Only while every shard turns its loop; a second's tick may be late when there is much to do.
+void App::feed_watchdog(Time now) {
+  const auto turns = [now](const auto& shard) { return now - shard->last_tick() < kStill; };
+  if (std::all_of(shards_.begin(), shards_.end(), turns)) notifier_.alive();
 }
 
 }  // namespace turnpike::control

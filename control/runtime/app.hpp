@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/process/notify.hpp"
 #include "control/admin/admin_server.hpp"
 #include "control/options.hpp"
 #include "control/runtime/shard.hpp"
@@ -57,6 +58,7 @@ private:
   std::string answer(std::string_view line);
   void watch_dataplane();
   void schedule_tick();
+  void feed_watchdog(Time now);
   void stop_shards();
   void log_start();
 
@@ -66,6 +68,7 @@ private:
   Attachment attachment_;
   Statistics statistics_;
   Time started_{};
+  process::Notifier notifier_;
 
   std::deque<boost::asio::io_context> loops_;  // of each shard
   std::optional<turn::Commons> commons_;

@@ -119,6 +119,7 @@ void Shard::watch() {
   watch_network();
   cpu_before_ = cpu_time();
   ticked_ = monotonic_now();
+  last_tick_.store(ticked_, std::memory_order_relaxed);
   schedule_tick();
 }
 
@@ -150,6 +151,7 @@ void Shard::schedule_tick() {
 
 void Shard::tick() {
   const Time now = monotonic_now();
+  last_tick_.store(now, std::memory_order_relaxed);
   engine_->tick(now);
   listeners_->tick(now);
   note_busy(now);
