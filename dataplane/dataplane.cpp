@@ -214,6 +214,7 @@ Status Dataplane::open_ports() {
   environment.always_polling = options_.always_polling;
   environment.mbufs = mbufs_.get();
   environment.directory = options_.paths.directory;
+  if (options_.run_as) environment.owner = options_.run_as->uid;
   environment.sockets = std::make_shared<SocketSet>(options_.sockets);
   for (const PortSpec& spec : options_.ports) {
     auto port = open_port(spec, static_cast<std::uint16_t>(ports_.size()), environment);

@@ -16,7 +16,7 @@ namespace {
 using namespace turnpike;
 
 int run(int argc, char** argv) {
-  const auto options = config::Options::parse(argc, argv, config::Program::kDataplane);
+  auto options = config::Options::parse(argc, argv, config::Program::kDataplane);
   if (!options) {
     dataplane::log_line(options.error());
     return 1;
@@ -33,7 +33,9 @@ int run(int argc, char** argv) {
     return 1;
   }
   if (options->only_check()) return 0;
-  config::hide_secrets(argc, argv);  // control's, which every option line gives to both
+  // Control's, which every option line gives to both.
+  config::hide_secrets(argc, argv);
+  options->wipe_secrets();
   const auto ended = dataplane::run_dataplane(*start);
   if (!ended) dataplane::log_line(ended.error());
   return ended ? 0 : 1;

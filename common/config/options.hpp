@@ -47,6 +47,8 @@ public:
   void wipe_file_value(OptionName name);
   // Overwrites the values in memory and forgets them: for secrets that have been turned into keys.
   void wipe(OptionName name);
+  // Of every option that holds some: for a program that has no use for them.
+  void wipe_secrets();
 
   Action action() const { return action_; }
   const std::string& import_file() const { return import_file_; }  // of --import-coturn

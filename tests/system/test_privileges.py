@@ -15,6 +15,7 @@ import pytest
 
 from netns import ROOT, Lab
 from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay
+from test_memif import MemifRelay, result_of
 from test_run import relays_a_packet
 
 BINARIES = ROOT / "build" / PRESET / "bin"
@@ -70,6 +71,9 @@ def running(*arguments, **options):
         relay.process.terminate()
         relay.process.wait()
         raise
+    relay.process.terminate()
+    relay.process.wait(timeout=40)
+    assert "dpdk:" not in relay.log()  # a driver that complains of a right that is gone
     relay.stop()
 
 
@@ -108,6 +112,21 @@ def test_run_as(lab, kind):
             assert relays_a_packet(lab)
     for device in ("s0", "s1"):
         assert "xdp" not in lab.run("relay", "ip", "link", "show", device)
+
+
+def test_run_as_on_memif(lab, tmp_path):
+    """A peer that comes back needs the driver's socket to be made anew, by the user."""
+    relay = MemifRelay(lab, tmp_path / "relay.sock", "--run-as", "nobody")
+    try:
+        assert_rights(pid_of(lab, "turnpike-dataplane"), 0, NOBODY.pw_uid)
+        for _ in range(2):
+            result = result_of(relay.load(seconds=1))
+            assert result["received"] == result["sent"] and result["lost"] == 0
+    except BaseException:
+        relay.process.terminate()
+        relay.process.wait()
+        raise
+    relay.stop()
 
 
 class Programs:
@@ -154,6 +173,7 @@ def test_control_of_an_ordinary_user(lab, programs):
     """The dataplane is root's on xdp ports; control is never root, attaches, goes and comes back."""
     as_user = ("setpriv", "--reuid", "nobody", "--regid", str(NOBODY.pw_gid), "--clear-groups", "--inh-caps=+net_admin",
                "--ambient-caps=+net_admin")
+    lab.run("relay", "sysctl", "-w", "net.ipv4.ip_local_reserved_ports=49152-65535")  # which only root may
     dataplane = programs.start("turnpike-dataplane", "--control-user", "nobody", until="running:")
     for _ in range(2):
         control = programs.start("turnpike-control", prefix=as_user, until="ready:")

@@ -101,5 +101,13 @@ TEST_F(Ctl, the_socket_is_for_its_user_alone) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST_F(Ctl, upgrade_check_judges_a_binary_by_the_running_pair) {
+  const std::string fits = run({"upgrade-check", TURNPIKE_CONTROL});
+  EXPECT_NE(fits.find("can replace the running turnpike-control"), std::string::npos) << fits;
+  EXPECT_TRUE(Json::parse(run({"--json", "upgrade-check", TURNPIKE_CONTROL})).at("in_place"));
+  EXPECT_NE(run({"upgrade-check", "/bin/true"}, 2).find("/bin/true"), std::string::npos);
+  EXPECT_NE(run({"upgrade-check"}, 2).find("--help"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace turnpike::test
