@@ -6,6 +6,7 @@
 
 #include "common/config/options.hpp"
 #include "common/config/secrets.hpp"
+#include "common/shm/abi_line.hpp"
 #include "control/coturn/import.hpp"
 #include "control/crypto/openssl_crypto.hpp"
 #include "control/log/log.hpp"
@@ -31,7 +32,8 @@ int fail_logged(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  signal(SIGINT, SIG_DFL);  // a shell that started us in the background has it ignored, even while it is blocked
+  signal(SIGINT,
+         SIG_DFL);  // a shell that started us in the background has it ignored, even while it is blocked
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
@@ -47,6 +49,11 @@ int main(int argc, char** argv) {
   auto options = turnpike::config::Options::parse(argc, argv, turnpike::config::Program::kControl);
   if (!options) return fail(options.error());
   if (options->print_if_asked()) return 0;
+  if (options->only_abi()) {
+    const turnpike::shm::AbiLine line{"turnpike-control", std::string(turnpike::config::version())};
+    std::puts(to_text(line).c_str());
+    return 0;
+  }
   if (options->action() == turnpike::config::Options::Action::kImportCoturn) {
     const auto imported = turnpike::control::import_coturn(options->import_file(), options->output_file());
     return imported ? 0 : fail(imported.error());

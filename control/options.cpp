@@ -208,6 +208,18 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   return Unit{};
 }
 
+Status read_identity(const config::Options& options, ControlOptions& out) {
+  auto run_as = process::find_optional_user("run-as", options.text("run-as"));
+  if (!run_as) return Error{run_as.error()};
+  out.run_as = std::move(*run_as);
+  if (const std::string& name = options.text("admin-group"); !name.empty()) {
+    const auto group = process::find_group("admin-group", name);
+    if (!group) return Error{group.error()};
+    out.admin_group = *group;
+  }
+  return Unit{};
+}
+
 Status read_listeners(const config::Options& options, ControlOptions& out) {
   ListenerOptions& listeners = out.listeners;
   TlsOptions& tls = listeners.certificate;
@@ -251,6 +263,7 @@ Result<ControlOptions> ControlOptions::read(const config::Options& options, Cryp
   out.log = std::move(*log);
   out.turn.rfc5766_channels = options.flag("rfc5766-channel-numbers");
   if (options.flag("software-attribute")) out.turn.software = "Turnpike " + std::string(config::version());
+  if (auto read = read_identity(options, out); !read) return Error{read.error()};
   if (auto read = read_numbers(options, out); !read) return Error{read.error()};
   if (auto read = read_addresses(options, out); !read) return Error{read.error()};
   if (auto read = read_drain(options, out); !read) return Error{read.error()};

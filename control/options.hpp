@@ -8,6 +8,7 @@
 #include "common/base/result.hpp"
 #include "common/config/instance.hpp"
 #include "common/config/options.hpp"
+#include "common/process/user.hpp"
 #include "common/turn/config.hpp"
 #include "control/auth/ephemeral.hpp"
 #include "control/auth/static_users.hpp"
@@ -59,7 +60,9 @@ struct ControlOptions {
   bool listening_port_given = false;
   bool udp_recvmmsg_log = false;
   seconds dataplane_timeout{};
-  DrainLimits drain;  // unless turnpikectl says others
+  DrainLimits drain;                    // unless turnpikectl says others
+  std::optional<process::User> run_as;  // to become after the start
+  std::optional<gid_t> admin_group;     // may use turnpikectl
   LogSettings log;
 
   static Result<ControlOptions> read(const config::Options& options, Crypto& crypto);

@@ -3,7 +3,11 @@
 #include "dataplane/control_socket.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "common/shm/abi.hpp"
 #include "dataplane/log.hpp"
@@ -22,13 +26,28 @@ pid_t peer_pid(int connection) {
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& path,
                                                            shm::HandoverDescriptors descriptors,
-                                                           Reactor& reactor, Notify notify) {
-  std::unique_ptr<ControlSocket> self(new ControlSocket(path, descriptors, reactor, std::move(notify)));
+                                                           Reactor& reactor, Notify notify,
+                                                           const ControlAccess& access) {
+  std::unique_ptr<ControlSocket> self(
+      new ControlSocket(path, descriptors, reactor, std::move(notify), access));
   auto listener = listen_on(path);
   if (!listener) return Error{listener.error()};
   self->listener_ = *listener;
+  if (auto opened = self->open_to_others(); !opened) return Error{opened.error()};
   reactor.add(self->listener_, [socket = self.get()] { socket->accept_one(); });
   return self;
+}
+
+// To connect means to write: the mode decides who may knock, accept_one() who comes in.
+Status ControlSocket::open_to_others() const {
+  if (!access_.owner && !access_.control) return Unit{};
+  const gid_t group = access_.control ? access_.control->gid : static_cast<gid_t>(-1);
+  if (chmod(path_.c_str(), access_.control ? 0660 : 0600) != 0 ||
+      chown(path_.c_str(), access_.owner.value_or(geteuid()), group) != 0) {
+    return Error{"control-user: cannot give " + path_ + " away: " + std::strerror(errno) +
+                 "; start as root, or as a member of that user's group"};
+  }
+  return Unit{};
 }
 
 ControlSocket::~ControlSocket() {
@@ -64,9 +83,9 @@ void ControlSocket::greet() {
   const std::string name = "control (PID " + std::to_string(pid) + ")";
   shm::HandoverReply reply;
   reply.pid = static_cast<std::uint32_t>(getpid());
-  if (!shm::peer_permitted(newcomer_, geteuid())) {
+  if (!shm::peer_permitted(newcomer_, access_.control ? access_.control->uid : geteuid())) {
     reply.status = shm::HandoverStatus::kNotPermitted;
-    log_line(name + " refused: it runs as another user");
+    log_line(name + " refused: it runs as another user; name that with --control-user");
   } else if (hello->abi_version != shm::kAbiVersion) {
     reply.status = shm::HandoverStatus::kOtherAbi;
     log_line(name + " refused: it speaks ABI version " + std::to_string(hello->abi_version) +

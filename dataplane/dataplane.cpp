@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/process/notify.hpp"
+#include "dataplane/capabilities.hpp"
 #include "dataplane/clock.hpp"
 #include "dataplane/eal.hpp"
 #include "dataplane/housekeeping.hpp"
@@ -93,14 +95,19 @@ public:
   ~Dataplane() { stop_workers(); }
 
   Status start() {
-    for (const auto stage : {&Dataplane::make_wake_ups, &Dataplane::check, &Dataplane::start_eal,
-                             &Dataplane::make_packet_memory, &Dataplane::open_ports, &Dataplane::make_region,
-                             &Dataplane::make_workers, &Dataplane::make_housekeeping}) {
+    for (const auto stage :
+         {&Dataplane::make_wake_ups, &Dataplane::check, &Dataplane::start_eal, &Dataplane::make_packet_memory,
+          &Dataplane::open_ports, &Dataplane::make_region, &Dataplane::make_workers,
+          &Dataplane::make_housekeeping, &Dataplane::reduce_privileges}) {
       if (auto done = (this->*stage)(); !done) return done;
     }
     return launch_workers();
   }
-  void run() { housekeeping_->run(); }
+  void run() {
+    notifier_.ready("waiting for control");
+    housekeeping_->run();
+    notifier_.stopping();
+  }
 
 private:
   Status check();
@@ -111,11 +118,13 @@ private:
   Status make_region();
   Status make_workers();
   Status make_housekeeping();
+  Status reduce_privileges();
   Status launch_workers();
   void stop_workers();
   std::vector<int> wake_control() const;
 
   const StartOptions& options_;
+  process::Notifier notifier_;  // before there are threads: it changes the environment
   const OwnedFd signals_;
   const OwnedFd wake_main_;
   const OwnedFd wake_workers_;
@@ -154,7 +163,10 @@ Status Dataplane::check() {
     if (auto checked = check_port(spec); !checked) return checked;
   }
   if (options_.kernel_sockets()) raise_descriptor_limit();  // each allocation has a socket
-  if (auto made = config::make_instance_directory(options_.paths); !made) return made;
+  config::InstanceOwners owners;
+  if (options_.run_as) owners.owner = options_.run_as->uid;
+  if (options_.control_user) owners.group = options_.control_user->gid;
+  if (auto made = config::make_instance_directory(options_.paths, owners); !made) return made;
   auto lock = InstanceLock::take(options_.paths.directory, options_.paths.instance);
   if (!lock) return Error{lock.error()};
   lock_.emplace(std::move(*lock));
@@ -202,6 +214,7 @@ Status Dataplane::open_ports() {
   environment.always_polling = options_.always_polling;
   environment.mbufs = mbufs_.get();
   environment.directory = options_.paths.directory;
+  if (options_.run_as) environment.owner = options_.run_as->uid;
   environment.sockets = std::make_shared<SocketSet>(options_.sockets);
   for (const PortSpec& spec : options_.ports) {
     auto port = open_port(spec, static_cast<std::uint16_t>(ports_.size()), environment);
@@ -258,11 +271,30 @@ Status Dataplane::make_housekeeping() {
   config.wake_main = wake_main_.fd;
   config.wake_control = wake_control();
   config.wake_workers = wake_workers_.fd;
+  config.notifier = &notifier_;
   config.control_path = options_.paths.dataplane_socket;
+  if (options_.run_as) config.access.owner = options_.run_as->uid;
+  config.access.control = options_.control_user;
   region_->publish();  // before control can ask for it
   auto housekeeping = Housekeeping::create(config);
   if (!housekeeping) return Error{housekeeping.error()};
   housekeeping_ = std::move(*housekeeping);
+  return Unit{};
+}
+
+// When everything is open, and before the first packet and the first word of control are read.
+Status Dataplane::reduce_privileges() {
+  RunningPorts running;
+  running.small_buffers = Machine{}.socket_buffer_limit() < kEnoughBufferBytes;
+  for (const ManagedPort* port : managed_)
+    running.restore_vlan = running.restore_vlan || port->restores_netdev();
+  const process::CapabilitySet kept = kept_capabilities(options_, running);
+  if (auto reduced = process::reduce_privileges(options_.run_as, kept); !reduced) return reduced;
+  if (options_.run_as && running.restore_vlan) {
+    log_line("run-as=" + options_.run_as->name +
+             ": VLAN stripping of xdp ports stays off at the end; ethtool -K NETDEV rxvlan on puts it back");
+  }
+  if (geteuid() == 0 || options_.run_as) log_line(process::describe_privileges(options_.run_as, kept));
   return Unit{};
 }
 

@@ -163,14 +163,11 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalPlan& plan, bool verbose) {
     return Error{"DPDK does not start: " + (complaint.empty() ? rte_strerror(rte_errno) : complaint) +
                  "; check --eal and --lcores, --doctor and --verbose say more"};
   }
+  rmdir(rte_eal_get_runtime_dir());  // made for files that we do not let it make; later we might not be root
   return std::unique_ptr<Eal>(new Eal);
 }
 
-Eal::~Eal() {
-  const std::string directory = rte_eal_get_runtime_dir();  // made for files that we do not let it make
-  rte_eal_cleanup();
-  rmdir(directory.c_str());
-}
+Eal::~Eal() { rte_eal_cleanup(); }
 
 std::string Eal::last_complaint() {
   LogSink& log = sink();

@@ -56,7 +56,8 @@ Housekeeping::Housekeeping(const HousekeepingConfig& config)
     : commands_(config.region->command_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
       events_(config.region->event_ring(static_cast<WorkerIndex>(config.region->capacity().workers))),
       config_(config),
-      message_(std::make_unique<shm::Message>()) {}
+      message_(std::make_unique<shm::Message>()),
+      watchdog_(*config.notifier, *config.region) {}
 
 Result<std::unique_ptr<Housekeeping>> Housekeeping::create(const HousekeepingConfig& config) {
   std::unique_ptr<Housekeeping> self(new Housekeeping(config));
@@ -80,9 +81,13 @@ Status Housekeeping::prepare() {
   });
   const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_workers,
                                              config_.wake_control};
-  auto control = ControlSocket::open(config_.control_path, descriptors, reactor_, [this](bool attached) {
-    config_.workers->set_control_attached(attached);
-  });
+  auto control = ControlSocket::open(
+      config_.control_path, descriptors, reactor_,
+      [this](bool attached) {
+        config_.workers->set_control_attached(attached);
+        config_.notifier->status(attached ? "control is attached" : "control is gone; sessions go on");
+      },
+      config_.access);
   if (!control) return Error{control.error()};
   control_ = std::move(*control);
   return Unit{};
@@ -105,7 +110,7 @@ void Housekeeping::pass() {
   const std::uint64_t now = monotonic_ns();
   block().heartbeat_ns.store(now, std::memory_order_relaxed);
   if (now >= next_second_ns_) {
-    every_second();
+    every_second(now);
     next_second_ns_ = now + kSecond;
   }
   bool changed = false;
@@ -170,10 +175,11 @@ void Housekeeping::take_frames(HostPath& twin) {
   log_line("twin=" + twin.name() + ": the netdev is gone; restart to have it again");
 }
 
-void Housekeeping::every_second() {
+void Housekeeping::every_second(std::uint64_t now) {
   config_.clock->anchor();
   for (ManagedPort* port : config_.ports) port->tick();
   check_links();
+  watchdog_.tick(now);
 }
 
 void Housekeeping::check_links() {

@@ -13,6 +13,7 @@
 #include "dataplane/control_socket.hpp"
 #include "dataplane/port/managed_port.hpp"
 #include "dataplane/reactor.hpp"
+#include "dataplane/watchdog.hpp"
 #include "dataplane/worker_set.hpp"
 
 namespace turnpike::dataplane {
@@ -27,6 +28,8 @@ struct HousekeepingConfig {
   int wake_workers = -1;
   std::vector<int> wake_control;  // by event ring, main's own last
   std::string control_path;
+  ControlAccess access;
+  process::Notifier* notifier = nullptr;
 };
 
 class Housekeeping {
@@ -46,7 +49,7 @@ private:
   void apply_addresses();
   void move_frames();
   void take_frames(HostPath& twin);
-  void every_second();
+  void every_second(std::uint64_t now);
   void check_links();
   void tell_control(shm::Event event);
   shm::WorkerBlock& block() const { return config_.region->worker(config_.region->capacity().workers); }
@@ -59,6 +62,7 @@ private:
   std::unique_ptr<ControlSocket> control_;
   std::unique_ptr<shm::Message> message_;
   LocalAddressList addresses_;
+  Watchdog watchdog_;
   std::vector<PortState> states_;  // as told last
   std::uint64_t next_second_ns_ = 0;
   bool stopping_ = false;

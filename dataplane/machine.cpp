@@ -118,6 +118,12 @@ std::vector<std::pair<unsigned, unsigned>> Machine::reserved_ports() const {
   return parse_ranges(first_line("/proc/sys/net/ipv4/ip_local_reserved_ports"));
 }
 
+std::uint64_t Machine::socket_buffer_limit() const {
+  const auto receive = number_of<std::uint64_t>(first_line("/proc/sys/net/core/rmem_max"));
+  const auto send = number_of<std::uint64_t>(first_line("/proc/sys/net/core/wmem_max"));
+  return std::min(receive.value_or(0), send.value_or(0));
+}
+
 std::string Machine::first_line(const std::string& file) const { return line_of(path(file)); }
 
 std::vector<std::pair<unsigned, unsigned>> parse_ranges(const std::string& text) {

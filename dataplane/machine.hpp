@@ -40,6 +40,10 @@ public:
   std::optional<std::pair<unsigned, unsigned>> local_port_range() const;
   std::vector<std::pair<unsigned, unsigned>> reserved_ports() const;
 
+  // What an ordinary process gets for a socket at most, to receive and to send (net.core.rmem_max and
+  // wmem_max).
+  std::uint64_t socket_buffer_limit() const;
+
   // First line of a file; empty when it cannot be read.
   std::string first_line(const std::string& path) const;
 

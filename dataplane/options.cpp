@@ -51,6 +51,12 @@ Result<StartOptions> start_options(const config::Options& options) {
   auto denied_clients = config::client_filter(options);
   if (!denied_clients) return Error{denied_clients.error()};
   start.denied_clients = std::move(*denied_clients);
+  auto run_as = process::find_optional_user("run-as", options.text("run-as"));
+  if (!run_as) return Error{run_as.error()};
+  auto control_user = process::find_optional_user("control-user", options.text("control-user"));
+  if (!control_user) return Error{control_user.error()};
+  start.run_as = std::move(*run_as);
+  start.control_user = std::move(*control_user);
   start.eal_arguments = options.list("eal");
   start.relay_min = static_cast<std::uint16_t>(options.number("min-port"));
   start.relay_max = static_cast<std::uint16_t>(options.number("max-port"));

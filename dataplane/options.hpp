@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.hpp"
 #include "common/config/instance.hpp"
 #include "common/config/options.hpp"
+#include "common/process/user.hpp"
 #include "common/shm/abi.hpp"
 #include "common/wire/address_filter.hpp"
 #include "common/wire/source_limiter.hpp"
@@ -39,6 +41,8 @@ struct StartOptions {
   wire::SourceRates limits;
   wire::AddressFilter denied_clients;
   std::vector<std::string> eal_arguments;
+  std::optional<process::User> run_as;        // to become after the start
+  std::optional<process::User> control_user;  // whose control may attach
   std::uint16_t relay_min = 0;  // of control's part: --doctor looks whether the kernel keeps off
   std::uint16_t relay_max = 0;
 };

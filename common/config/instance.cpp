@@ -2,6 +2,7 @@
 // Instance names and socket paths.
 #include "common/config/instance.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,22 +25,47 @@ bool is_instance_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), plain);
 }
 
-Status make_directory(const std::string& path) {
-  const mode_t mode = geteuid() == 0 ? 0755 : 0700;
-  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
-    return Error{"runtime-dir: cannot make " + path + ": " + std::strerror(errno) +
-                 "; make it for this user or give another --runtime-dir"};
-  }
-  struct stat info {};
-  if (lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    return Error{"runtime-dir: " + path + " is not a directory; remove it or give another --runtime-dir"};
-  }
-  // In /tmp somebody else could have made it first and would then own our sockets.
-  if (info.st_uid != geteuid() && info.st_uid != 0) {
-    return Error{"runtime-dir: " + path + " belongs to another user; give another --runtime-dir"};
-  }
-  return Unit{};
+Error failed(const std::string& path, const char* what) {
+  return Error{"runtime-dir: cannot " + std::string(what) + " " + path + ": " + std::strerror(errno) +
+               "; make it for this user or give another --runtime-dir"};
 }
+
+// An open directory; made when it is not there.
+class Directory {
+public:
+  // `any_owner`: where only root makes directories, one of another user is what an earlier start left. In
+  // /tmp somebody else could have made it first and would then own our sockets.
+  static Status make(const std::string& path, bool any_owner, Directory& out) {
+    const mode_t mode = geteuid() == 0 ? 0755 : 0700;
+    if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return failed(path, "make");
+    out.fd_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (out.fd_ < 0 || fstat(out.fd_, &out.info_) != 0) {
+      return Error{"runtime-dir: " + path + " is not a directory; remove it or give another --runtime-dir"};
+    }
+    if (out.info_.st_uid != geteuid() && out.info_.st_uid != 0 && !any_owner) {
+      return Error{"runtime-dir: " + path + " belongs to another user; give another --runtime-dir"};
+    }
+    return Unit{};
+  }
+  Directory() = default;
+  ~Directory() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  bool only_root_writes() const { return info_.st_uid == 0 && (info_.st_mode & 0022) == 0; }
+  bool give_to(const InstanceOwners& owners) const {
+    const mode_t mode = owners.group ? 01775 : 0755;
+    const bool so_already = info_.st_uid == owners.owner && (info_.st_mode & 07777) == mode &&
+                            (!owners.group || info_.st_gid == *owners.group);
+    return so_already || (fchmod(fd_, mode) == 0 && fchown(fd_, owners.owner, owners.group.value_or(0)) == 0);
+  }
+
+private:
+  int fd_ = -1;
+  struct stat info_ {};
+};
 
 }  // namespace
 
@@ -79,10 +105,15 @@ Result<InstancePaths> instance_paths(const Options& options) {
   return instance_paths(options.text("instance"), options.text("runtime-dir"));
 }
 
-Status make_instance_directory(const InstancePaths& paths) {
-  const std::string base = paths.directory.substr(0, paths.directory.rfind('/'));
-  if (auto made = make_directory(base); !made) return made;
-  return make_directory(paths.directory);
+Status make_instance_directory(const InstancePaths& paths, const InstanceOwners& owners) {
+  const bool root = geteuid() == 0;
+  Directory base;
+  Directory own;
+  const std::string base_path = paths.directory.substr(0, paths.directory.rfind('/'));
+  if (auto made = Directory::make(base_path, false, base); !made) return made;
+  if (auto made = Directory::make(paths.directory, root && base.only_root_writes(), own); !made) return made;
+  if (root && !own.give_to(owners)) return failed(paths.directory, "give away");
+  return Unit{};
 }
 
 }  // namespace turnpike::config

@@ -2,6 +2,10 @@
 // Where the programs of one instance meet: its name and the paths of its sockets.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <optional>
 #include <string>
 
 #include "common/base/result.hpp"
@@ -25,8 +29,14 @@ struct InstancePaths {
 Result<InstancePaths> instance_paths(const std::string& instance, const std::string& runtime_dir);
 Result<InstancePaths> instance_paths(const Options& options);
 
+// To whom root gives the instance's directory.
+struct InstanceOwners {
+  uid_t owner = geteuid();
+  std::optional<gid_t> group;  // may make files there too, and delete only its own
+};
+
 // Makes RUNTIME_DIR and RUNTIME_DIR/INSTANCE (mode 0755, 0700 outside root's); fails when one belongs to
 // somebody else.
-Status make_instance_directory(const InstancePaths& paths);
+Status make_instance_directory(const InstancePaths& paths, const InstanceOwners& owners = {});
 
 }  // namespace turnpike::config

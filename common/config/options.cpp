@@ -5,9 +5,9 @@
 #include <bit>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <optional>
 
 #include "common/config/foreign_options.hpp"
@@ -57,26 +57,28 @@ bool is_choice(std::string_view choices, std::string_view value) {
 }  // namespace
 
 Result<std::string> normal_value(const Option& option, const std::string& value, const std::string& where) {
-  const std::string named = where + std::string(option.name) + "=" + value + ": ";
+  // Not made before it is needed: the value may be a secret.
+  const auto wrong = [&](const std::string& why) {
+    return Error{where + std::string(option.name) + "=" + value + ": " + why};
+  };
   switch (option.kind) {
     case Kind::kFlag: {
       const auto flag = parse_flag(value);
-      if (!flag) return Error{named + "not a switch; use true or false"};
+      if (!flag) return wrong("not a switch; use true or false");
       return std::string(*flag ? "true" : "false");
     }
     case Kind::kChoice:
-      if (!is_choice(option.unit, value)) return Error{named + "use one of " + std::string(option.unit)};
+      if (!is_choice(option.unit, value)) return wrong("use one of " + std::string(option.unit));
       return value;
     case Kind::kInteger:
     case Kind::kPowerOfTwo:
     case Kind::kSeconds: {
       const auto number = parse_number(value);
       const std::string range = std::to_string(option.minimum) + " to " + std::to_string(option.maximum);
-      if (!number) return Error{named + "not a whole number; use " + range};
-      if (*number < option.minimum || *number > option.maximum)
-        return Error{named + "out of range; use " + range};
+      if (!number) return wrong("not a whole number; use " + range);
+      if (*number < option.minimum || *number > option.maximum) return wrong("out of range; use " + range);
       if (option.kind == Kind::kPowerOfTwo && !std::has_single_bit(static_cast<std::uint64_t>(*number))) {
-        return Error{named + "not a power of two; use one from " + range};
+        return wrong("not a power of two; use one from " + range);
       }
       return std::to_string(*number);
     }
@@ -84,7 +86,7 @@ Result<std::string> normal_value(const Option& option, const std::string& value,
     case Kind::kList:
       break;
   }
-  if (value.empty()) return Error{named + "empty; give a value or leave the option out"};
+  if (value.empty()) return wrong("empty; give a value or leave the option out");
   return value;
 }
 
@@ -103,6 +105,7 @@ po::options_description describe() {
   }
   add("help,h", "");
   add("version", "");
+  add("abi", "");
   add("print-config", "");
   add("check-config", "");
   add("import-coturn", po::value<std::string>());
@@ -112,6 +115,7 @@ po::options_description describe() {
 
 std::optional<Options::Action> action_of(const std::string& name) {
   if (name == "help") return Options::Action::kHelp;
+  if (name == "abi") return Options::Action::kAbi;
   if (name == "version") return Options::Action::kVersion;
   if (name == "print-config") return Options::Action::kPrintConfig;
   if (name == "check-config") return Options::Action::kCheckConfig;
@@ -134,12 +138,27 @@ Result<std::vector<po::option>> parse_command_line(int argc, const char* const* 
   }
 }
 
+// There may have been a password in it.
+void wipe_text(std::string& text) { explicit_bzero(text.data(), text.size()); }
+
+// Into memory that is known, so that it can be wiped: a stream would keep copies.
 Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad())
-    return Error{"config=" + path + ": cannot be read; check path and permissions"};
-  return text;
+  const Error failed{"config=" + path + ": cannot be read; check path and permissions"};
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  if (!file) return failed;
+  std::setvbuf(file.get(), nullptr, _IONBF, 0);
+  std::string text;
+  for (std::size_t used = 0;;) {
+    std::string larger(std::max<std::size_t>(2 * used, 65536), '\0');
+    text.copy(larger.data(), used);
+    wipe_text(text);
+    text = std::move(larger);
+    used += std::fread(text.data() + used, 1, text.size() - used, file.get());
+    if (std::ferror(file.get()) != 0) return failed;
+    if (used == text.size()) continue;
+    text.resize(used);
+    return text;
+  }
 }
 
 }  // namespace
@@ -175,16 +194,25 @@ public:
   }
 
   Status take_file(const std::string& path) {
-    const auto text = read_file(path);
+    auto text = read_file(path);
     if (!text) return Error{text.error()};
-    return take_text(*text, path);
+    Status taken = take_text(*text, path);
+    wipe_text(*text);
+    return taken;
   }
 
   Status take_text(std::string_view text, const std::string& path) {
-    const auto lines = parse_config_text(text, path);
+    auto lines = parse_config_text(text, path);
     if (!lines) return Error{lines.error()};
+    Status taken = take_lines(*lines, path);
+    for (ConfigLine& line : *lines) wipe_text(line.value);
+    return taken;
+  }
+
+  Status take_lines(const std::vector<ConfigLine>& lines, const std::string& path) {
+    static const std::string kOn = "true";
     begin_source();
-    for (const ConfigLine& line : *lines) {
+    for (const ConfigLine& line : lines) {
       const std::string where = path + ":" + std::to_string(line.line) + ": ";
       const std::size_t index = find_option(line.key);
       if (index == kOptionCount) return unknown_option(line.key, where);
@@ -192,7 +220,7 @@ public:
       if (!line.has_value && kOptionTable[index].kind != Kind::kFlag) {
         return Error{where + line.key + ": needs a value; write " + line.key + "=VALUE"};
       }
-      if (auto taken = take(index, line.has_value ? line.value : "true", where); !taken) return taken;
+      if (auto taken = take(index, line.has_value ? line.value : kOn, where); !taken) return taken;
     }
     return Unit{};
   }
@@ -305,8 +333,15 @@ void Options::wipe_file_value(OptionName name) {
 }
 
 void Options::wipe(OptionName name) {
-  for (std::string& value : values_[name.index]) explicit_bzero(value.data(), value.size());
+  for (std::string& value : values_[name.index]) wipe_text(value);
   values_[name.index].assign(kOptionTable[name.index].kind == Kind::kList ? 0 : 1, std::string());
+}
+
+void Options::wipe_secrets() {
+  for (const OptionName name : {OptionName("user"), OptionName("static-auth-secret"), OptionName("pkey-pwd"),
+                                OptionName("psql-userdb"), OptionName("redis-userdb")}) {
+    wipe(name);
+  }
 }
 
 bool Options::flag(OptionName name) const { return values_[name.index].back() == "true"; }

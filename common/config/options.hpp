@@ -17,7 +17,7 @@ std::string_view version();
 
 class Options {
 public:
-  enum class Action : std::uint8_t { kRun, kHelp, kVersion, kPrintConfig, kCheckConfig, kImportCoturn };
+  enum class Action : std::uint8_t { kRun, kHelp, kVersion, kPrintConfig, kCheckConfig, kImportCoturn, kAbi };
 
   // Both programs accept and validate every option, so that one configuration serves both; each uses its
   // part. Of a repeated single value the last one counts; a list on the command line replaces the file's.
@@ -30,6 +30,8 @@ public:
   // For --help, --version and --print-config: prints to standard output and returns true, the program then
   // exits with 0. --check-config is the program's own business after its further checks.
   bool print_if_asked() const;
+  // For --abi, which the program answers by itself.
+  bool only_abi() const { return action_ == Action::kAbi; }
   bool only_check() const { return action_ == Action::kCheckConfig; }
 
   bool flag(OptionName name) const;
@@ -45,6 +47,8 @@ public:
   void wipe_file_value(OptionName name);
   // Overwrites the values in memory and forgets them: for secrets that have been turned into keys.
   void wipe(OptionName name);
+  // Of every option that holds some: for a program that has no use for them.
+  void wipe_secrets();
 
   Action action() const { return action_; }
   const std::string& import_file() const { return import_file_; }  // of --import-coturn

@@ -70,6 +70,7 @@ std::string Options::help_text() const {
   out += "\nActions:\n";
   append_entry(out, "  -h, --help", "this text");
   append_entry(out, "  --version", "the version");
+  append_entry(out, "  --abi", "program, version and what the two programs must agree in, on one line");
   append_entry(out, "  --print-config", "all options with their values, passwords masked");
   append_entry(out, "  --check-config", "check the configuration and exit");
   append_entry(

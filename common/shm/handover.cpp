@@ -27,20 +27,39 @@ void set_timeout(int socket) {
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
-bool read_descriptors(const msghdr& message, HandoverDescriptors& out) {
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || (message.msg_flags & MSG_CTRUNC) != 0)
-    return false;
-  std::array<int, kMaxDescriptors> fds;
-  const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
-  if (bytes <= kFirstWakeControl * sizeof(int) || bytes > sizeof fds) return false;
-  std::memcpy(fds.data(), CMSG_DATA(header), bytes);
-  out.region = fds[0];
-  out.wake_main = fds[1];
-  out.wake_workers = fds[2];
-  out.wake_control.assign(fds.begin() + kFirstWakeControl, fds.begin() + bytes / sizeof(int));
-  return true;
-}
+// Whatever descriptors a message brought, closed again unless they are taken.
+class ReceivedDescriptors {
+public:
+  explicit ReceivedDescriptors(msghdr& message) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+      if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+      const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      const std::size_t before = fds_.size();
+      fds_.resize(before + count);
+      std::memcpy(fds_.data() + before, CMSG_DATA(part), count * sizeof(int));
+    }
+    complete_ = (message.msg_flags & MSG_CTRUNC) == 0;
+  }
+  ~ReceivedDescriptors() {
+    for (const int fd : fds_) close(fd);
+  }
+  ReceivedDescriptors(const ReceivedDescriptors&) = delete;
+  ReceivedDescriptors& operator=(const ReceivedDescriptors&) = delete;
+
+  bool take(HandoverDescriptors& out) {
+    if (!complete_ || fds_.size() <= kFirstWakeControl || fds_.size() > kMaxDescriptors) return false;
+    out.region = fds_[0];
+    out.wake_main = fds_[1];
+    out.wake_workers = fds_[2];
+    out.wake_control.assign(fds_.begin() + kFirstWakeControl, fds_.end());
+    fds_.clear();
+    return true;
+  }
+
+private:
+  std::vector<int> fds_;
+  bool complete_ = false;
+};
 
 Result<Handover> take_reply(int connection, const std::string& path) {
   HandoverReply reply;
@@ -56,7 +75,8 @@ Result<Handover> take_reply(int connection, const std::string& path) {
     return Error{"no dataplane answers at " + path +
                  " (it is starting, ending, or busy for more than a second)"};
   }
-  if (size != sizeof reply || reply.magic != kMagic) {
+  ReceivedDescriptors received(message);
+  if (size != sizeof reply || reply.magic != kMagic || reply.status > HandoverStatus::kNotPermitted) {
     return Error{"dataplane at " + path + ": no valid answer; is this the socket of a turnpike-dataplane?"};
   }
   switch (reply.status) {
@@ -71,10 +91,11 @@ Result<Handover> take_reply(int connection, const std::string& path) {
                    "; start both programs from the same release"};
     case HandoverStatus::kNotPermitted:
       return Error{"dataplane at " + path +
-                   ": this user may not attach; run control as root or as the dataplane's user"};
+                   ": this user may not attach; run control as root or as the dataplane's user, or name "
+                   "this user with --control-user of the dataplane"};
   }
   HandoverDescriptors descriptors;
-  if (!read_descriptors(message, descriptors)) {
+  if (!received.take(descriptors)) {
     return Error{"dataplane at " + path + ": the answer carries no descriptors"};
   }
   return Handover{connection, std::move(descriptors), reply.pid};

@@ -361,8 +361,6 @@ void Server::client_gone(const FiveTuple& client, Time now, Effects& effects) {
   }
 }
 
-void Server::report_end_of_all(EndReason reason) { state_->service.sessions.report_end_of_all(reason); }
-
 void Server::remove(SlotId allocation, Effects& effects, EndReason reason) {
   Service& service = state_->service;
   if (Allocation* found = service.sessions.find(allocation)) {

@@ -129,8 +129,6 @@ public:
   void client_gone(const FiveTuple& client, Time now, Effects& effects);
   // Ends one allocation (turnpikectl disconnect, ...).
   void remove(SlotId allocation, Effects& effects, EndReason reason = EndReason::kAdmin);
-  // The server is about to be given up with its allocations: tells the observer of the end of each.
-  void report_end_of_all(EndReason reason);
 
 private:
   struct State;

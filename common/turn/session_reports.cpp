@@ -38,11 +38,4 @@ void Sessions::report_end(Allocation& allocation, EndReason reason) {
   observer_.on_end(record, reason);
 }
 
-void Sessions::report_end_of_all(EndReason reason) {
-  for (Worker& owner : workers_) {
-    owner.allocations.for_each_live(
-        [&](std::uint32_t index) { report_end(owner.allocations[index], reason); });
-  }
-}
-
 }  // namespace turnpike::turn

@@ -75,8 +75,7 @@ public:
   void refresh(Allocation& allocation, std::span<const Family> families, Time deadline, std::uint64_t max_bps,
                Step& step);
   void remove_family(Allocation& allocation, Family family,
-                     Effects& effects);      // the last one: removes it all, as deleted
-  void report_end_of_all(EndReason reason);  // to the observer; nothing changes
+                     Effects& effects);  // the last one: removes it all, as deleted
   void remove(Allocation& allocation, Effects& effects, EndReason reason);
   // Relay ports, the shared ones when peers are multiplexed.
   std::optional<RelayPort> take_port(Family family, WorkerIndex worker, PortWish wish, Time now);

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -57,16 +60,16 @@ private:
 };
 
 Result<std::unique_ptr<AdminServer>> AdminServer::open(asio::io_context& io, const std::string& path,
-                                                       Answer answer) {
+                                                       std::optional<gid_t> group, Answer answer) {
   std::unique_ptr<AdminServer> server(new AdminServer(io, path, std::move(answer)));
-  if (auto listening = server->listen(); !listening) return Error{listening.error()};
+  if (auto listening = server->listen(group); !listening) return Error{listening.error()};
   server->accept();
   return server;
 }
 
 AdminServer::~AdminServer() { unlink(path_.c_str()); }
 
-Status AdminServer::listen() {
+Status AdminServer::listen(std::optional<gid_t> group) {
   // The dataplane serves one control at a time, and we are it: a socket that is there is left over.
   unlink(path_.c_str());
   error_code error;
@@ -75,8 +78,15 @@ Status AdminServer::listen() {
   const mode_t before = umask(0177);
   if (!error) acceptor_.bind(Protocol::endpoint(path_), error);
   umask(before);
+  if (!error && group &&
+      (chown(path_.c_str(), static_cast<uid_t>(-1), *group) != 0 || chmod(path_.c_str(), 0660) != 0)) {
+    return Error{"admin-group: cannot give " + path_ + " to the group: " + std::strerror(errno) +
+                 "; make the user of turnpike-control a member of it"};
+  }
   if (!error) acceptor_.listen(kMaxSessions, error);
-  if (error) return Error{"admin socket " + path_ + ": " + error.message() + "; check --runtime-dir"};
+  if (error)
+    return Error{"admin socket " + path_ + ": " + error.message() +
+                 "; check --runtime-dir, and --control-user of the dataplane"};
   return Unit{};
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,10 @@ class AdminServer {
 public:
   using Answer = std::function<std::string(std::string_view line)>;
 
-  // Makes the socket at `path`, readable and writable for our user only; one left by an ended control is
-  // replaced.
+  // Makes the socket at `path`, readable and writable for our user only, and for `group` if there is one; one
+  // left by an ended control is replaced.
   static Result<std::unique_ptr<AdminServer>> open(boost::asio::io_context& io, const std::string& path,
-                                                   Answer answer);
+                                                   std::optional<gid_t> group, Answer answer);
   ~AdminServer();  // removes the socket
 
 private:
@@ -30,7 +31,7 @@ private:
       : acceptor_(io),
         path_(std::move(path)),
         shared_(std::make_shared<Shared>(Shared{std::move(answer), 0})) {}
-  Status listen();
+  Status listen(std::optional<gid_t> group);
   void accept();
 
   boost::asio::local::stream_protocol::acceptor acceptor_;

@@ -3,6 +3,7 @@
 #include "control/admin/reports.hpp"
 
 #include "common/config/options.hpp"
+#include "common/shm/abi_line.hpp"
 #include "common/turn/transport_name.hpp"
 
 namespace turnpike::control {
@@ -260,6 +261,7 @@ Json report_status(const ReportSources& sources, Time now) {
   const Time dataplane_started(static_cast<std::int64_t>(header.start_ns));
   return {{"ok", true},
           {"version", std::string(config::version())},
+          {"abi", {{"region", shm::kAbiVersion}, {"ledger", shm::kLedgerVersion}}},
           {"instance", sources.options.paths.instance},
           {"uptime_s", whole_seconds(now - sources.started)},
           {"dataplane",

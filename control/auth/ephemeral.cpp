@@ -2,6 +2,7 @@
 // Names and passwords of ephemeral credentials.
 #include "control/auth/ephemeral.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -34,10 +35,13 @@ std::optional<EphemeralName> parse_ephemeral(std::string_view name, char separat
 }
 
 std::string ephemeral_password(Crypto& crypto, std::string_view secret, std::string_view name) {
-  const Sha1Digest mac = crypto.hmac_sha1(as_bytes(secret), as_bytes(name), {});
+  Sha1Digest mac = crypto.hmac_sha1(as_bytes(secret), as_bytes(name), {});
   std::array<unsigned char, 32> text;  // 28 characters and the zero that OpenSSL puts behind them
   const int size = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac.size()));
-  return {reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size)};
+  std::string password(reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size));
+  OPENSSL_cleanse(mac.data(), mac.size());
+  OPENSSL_cleanse(text.data(), text.size());
+  return password;
 }
 
 }  // namespace turnpike::control

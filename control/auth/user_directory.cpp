@@ -3,6 +3,7 @@
 #include "control/auth/user_directory.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "control/auth/user_name.hpp"
 #include "control/log/log.hpp"
@@ -97,8 +98,9 @@ turn::UserAnswer UserDirectory::find_ephemeral(std::string_view realm, std::stri
   if (secrets.empty() && thread_ && !snapshot_.has_value()) return {Kind::kFailed, {}};
   ephemeral_keys_.clear();
   for (const std::string& secret : secrets) {
-    auto& keys = ephemeral_keys_.emplace_back(
-        make_keys(crypto_, name, realm, ephemeral_password(crypto_, secret, name)));
+    std::string password = ephemeral_password(crypto_, secret, name);
+    auto& keys = ephemeral_keys_.emplace_back(make_keys(crypto_, name, realm, password));
+    explicit_bzero(password.data(), password.size());
     keys.account = parsed.account;
     keys.valid_until = valid_until;
   }
@@ -174,8 +176,9 @@ UserDirectory::News UserDirectory::take_news(Time now) {
     make_book(&*snapshot_);
     news.policies_changed = true;
   }
-  for (const LookupResult& result : delivery.results) {
+  for (LookupResult& result : delivery.results) {
     remember(result, now);
+    if (result.key_text) explicit_bzero(result.key_text->data(), result.key_text->size());
     news.ended.push_back(result.lookup.id);
   }
   return news;

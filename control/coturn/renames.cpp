@@ -55,6 +55,7 @@ constexpr Rename kRenames[] = {
     {"Verbose", [](const ConfLine& line) { return as("verbose", line); }},
     {"log-min-level", level},
     {"allow-loopback-peers", loopback_peers},
+    {"proc-user", [](const ConfLine& line) { return as("run-as", line); }},
     {"sql-userdb", [](const ConfLine& line) { return as("psql-userdb", line); }},
 };
 

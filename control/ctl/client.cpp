@@ -21,7 +21,9 @@ Error system_error(const std::string& path) {
     return Error{"no turnpike-control at " + path + "; start it, or name its --instance and --runtime-dir"};
   }
   if (errno == EACCES || errno == EPERM) {
-    return Error{"no access to " + path + "; run turnpikectl as the user that runs turnpike-control"};
+    return Error{"no access to " + path +
+                 "; run turnpikectl as root, as the user that runs turnpike-control or as a member of its "
+                 "--admin-group"};
   }
   if (errno == EAGAIN) return Error{path + ": turnpike-control does not answer"};
   return Error{path + ": " + std::strerror(errno)};

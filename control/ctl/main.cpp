@@ -20,6 +20,7 @@
 #include "control/ctl/client.hpp"
 #include "control/ctl/format.hpp"
 #include "control/ctl/store_verbs.hpp"
+#include "control/ctl/upgrade_check.hpp"
 
 namespace {
 
@@ -36,6 +37,8 @@ constexpr const char* kUsage =
     "  perf        what a packet costs by stage, idle share, burst sizes and ring high-water marks, live\n"
     "  reload      read the configuration file again; says what needs a restart\n"
     "  drain       let nobody new in, and end when the calls have ended; undrain undoes it\n"
+    "  upgrade-check BINARY\n"
+    "              can this turnpike-dataplane or turnpike-control replace the running one in place?\n"
     "\n"
     "in the user database itself, whether turnpike-control runs or not:\n"
     "\n"
@@ -142,6 +145,24 @@ int run(const Call& call) {
                     error.what());
   }
   return 0;
+}
+
+int check_upgrade(const Call& call, const std::string& binary) {
+  const auto paths = turnpike::config::instance_paths(call.instance, call.runtime_dir);
+  if (!paths) return fail(2, paths.error());
+  const auto found = turnpike::ctl::ask_binary(binary);
+  if (!found) return fail(2, found.error());
+  try {
+    const auto status = ask(paths->control_socket, {{"verb", "status"}});
+    if (!status && status.error().starts_with("no access")) return fail(2, status.error());
+    const auto verdict =
+        turnpike::ctl::judge_upgrade(binary, *found, status ? std::optional<Json>(*status) : std::nullopt);
+    const Json answer{{"ok", true}, {"in_place", verdict.in_place}, {"text", verdict.text}};
+    std::puts(call.json ? answer.dump(2).c_str() : verdict.text.c_str());
+    return verdict.in_place ? 0 : 1;
+  } catch (const Json::exception& error) {
+    return fail(2, std::string("turnpike-control gave another answer than expected: ") + error.what());
+  }
 }
 
 int edit(const StoreCall& call) {
@@ -270,6 +291,9 @@ int main(int argc, char** argv) {
     hide_words(argv + optind, argc - optind);
     turnpike::config::hide_secrets(argc, argv);
     return edit(edited);
+  }
+  if (optind + 2 == argc && argv[optind] == std::string_view("upgrade-check")) {
+    return check_upgrade(call, argv[optind + 1]);
   }
   if (optind + 1 != argc) return fail(2, kWanted);
   call.verb = argv[optind];

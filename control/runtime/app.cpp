@@ -2,11 +2,14 @@
 // Start-up order, what ends the program, and a clean stop.
 #include "control/runtime/app.hpp"
 
+#include <linux/capability.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <bit>
 #include <thread>
 
+#include "common/process/privileges.hpp"
 #include "control/admin/reports.hpp"
 #include "control/log/log.hpp"
 #include "control/runtime/clock.hpp"
@@ -20,7 +23,17 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr seconds kShortestAnnounceTimeout{1};
+constexpr seconds kStill{3};  // of a loop that turns every second: it hangs
 constexpr auto kStatisticsInterval = std::chrono::seconds(1);
+
+// Neighbours are resolved by the kernel on our behalf (NTF_USE). Root goes on reading certificates and
+// writing logs in other users' directories, as --reload and logrotate ask for; whoever names a user wants
+// that user's rights.
+process::CapabilitySet kept_capabilities(const ControlOptions& options) {
+  process::CapabilitySet kept{CAP_NET_ADMIN};
+  if (!options.run_as) kept |= {CAP_DAC_OVERRIDE};
+  return kept;
+}
 
 std::deque<asio::io_context> make_loops(WorkerIndex count) {
   std::deque<asio::io_context> loops;
@@ -52,11 +65,13 @@ Result<std::unique_ptr<App>> App::start(ControlOptions options, config::Options 
   if (!attachment) return Error{attachment.error()};
   if (!attachment->has_value()) return std::unique_ptr<App>();
   std::unique_ptr<App> app(new App(std::move(options), std::move(given), std::move(**attachment)));
-  for (const auto stage : {&App::open_shards, &App::prepare, &App::announce, &App::listen}) {
+  for (const auto stage :
+       {&App::open_shards, &App::prepare, &App::announce, &App::listen, &App::reduce_privileges}) {
     if (auto done = (app.get()->*stage)(); !done) return Error{done.error()};
   }
-  auto admin = AdminServer::open(app->loops_.front(), app->options_.paths.control_socket,
-                                 [app = app.get()](std::string_view line) { return app->answer(line); });
+  auto admin =
+      AdminServer::open(app->loops_.front(), app->options_.paths.control_socket, app->options_.admin_group,
+                        [app = app.get()](std::string_view line) { return app->answer(line); });
   if (!admin) return Error{admin.error()};
   app->admin_ = std::move(*admin);
   return app;
@@ -177,6 +192,17 @@ Status App::listen() {
   return Unit{};
 }
 
+// Sockets are bound and files are open; admin's socket is made by who will remove it.
+Status App::reduce_privileges() {
+  const process::CapabilitySet kept = kept_capabilities(options_);
+  if (auto reduced = process::reduce_privileges(options_.run_as, kept, options_.admin_group); !reduced)
+    return reduced;
+  if (geteuid() == 0 || options_.run_as) {
+    spdlog::info("{}", process::describe_privileges(options_.run_as, kept));
+  }
+  return Unit{};
+}
+
 Status App::run() {
   for (const auto& shard : shards_) shard->start_look_ups();
   for (std::size_t i = 1; i < shards_.size(); ++i) shards_[i]->start_thread();
@@ -186,8 +212,10 @@ Status App::run() {
   const wire::Endpoint endpoint{served.listening.front(), 0, options_.listening_port};
   std::printf("ready: turn:%s\n", wire::to_string(endpoint).c_str());
   std::fflush(stdout);
+  notifier_.ready("serving turn:" + wire::to_string(endpoint));
   collect_log(true);
   first().run();
+  notifier_.stopping();
   collect_log(false);
   admin_.reset();
   stop_shards();
@@ -263,9 +291,16 @@ void App::schedule_tick() {
     if (error) return;
     const Time now = monotonic_now();
     statistics_.tick(now);
+    feed_watchdog(now);
     if (options_.udp_recvmmsg_log) statistics_.log_io(now);
     schedule_tick();
   });
+}
+
+// Only while every shard turns its loop; a second's tick may be late when there is much to do.
+void App::feed_watchdog(Time now) {
+  const auto turns = [now](const auto& shard) { return now - shard->last_tick() < kStill; };
+  if (std::all_of(shards_.begin(), shards_.end(), turns)) notifier_.alive();
 }
 
 }  // namespace turnpike::control

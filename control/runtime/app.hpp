@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/process/notify.hpp"
 #include "control/admin/admin_server.hpp"
 #include "control/dataplane_link/ledger_head.hpp"
 #include "control/options.hpp"
@@ -44,6 +45,7 @@ private:
   Status hold(const ServedAddresses& served);
   Status announce();
   Status listen();
+  Status reduce_privileges();
   Shard& first() { return *shards_.front(); }
   void watch();
   void watch_hangups();
@@ -67,6 +69,7 @@ private:
   void end_sessions();  // draining.cpp
   turn::EndReason reason_of_end() const;
   void schedule_tick();
+  void feed_watchdog(Time now);
   void stop_shards();
   void log_start();
 
@@ -77,6 +80,7 @@ private:
   LedgerHead ledger_;
   Statistics statistics_;
   Time started_{};
+  process::Notifier notifier_;
 
   std::deque<boost::asio::io_context> loops_;  // of each shard
   std::optional<turn::Commons> commons_;

@@ -21,8 +21,8 @@ Drain::Relay App::drained_relay() {
           [this] { first().stop(); }};
 }
 
-// The shards have ended. Unless the next control is to go on with the sessions, the workers hear of their end:
-// it may never come.
+// The shards have ended. Unless the next control is to go on with the sessions, the workers hear of their
+// end: it may never come.
 void App::end_sessions() {
   const bool stay = has_dataplane_ && !for_good_ && failure_.empty() && !drain_.is_over();
   std::size_t sessions = 0;

@@ -98,8 +98,6 @@ public:
   bool refresh_ports();
   void on_network_changed(const KernelNetwork::Changes& changes);
   void tick(Time now);  // about once a second
-  // The engine is about to be given up: logs the end of every allocation.
-  void log_end_of_all(turn::EndReason reason) { server_.report_end_of_all(reason); }
 
   ClientTable& clients() { return clients_; }
   const ClientTable& clients() const { return clients_; }

@@ -132,6 +132,7 @@ void Shard::watch() {
   watch_network();
   cpu_before_ = cpu_time();
   ticked_ = monotonic_now();
+  last_tick_.store(ticked_, std::memory_order_relaxed);
   schedule_tick();
 }
 
@@ -162,6 +163,7 @@ void Shard::schedule_tick() {
 
 void Shard::tick() {
   const Time now = monotonic_now();
+  last_tick_.store(now, std::memory_order_relaxed);
   engine_->tick(now);
   listeners_->tick(now);
   note_busy(now);

@@ -4,6 +4,7 @@
 // Engine::Relay and Admission name; other threads talk to one by post() and ask().
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -69,6 +70,8 @@ public:
   UserDirectory& users() { return *users_; }
   KernelNetwork& network() { return network_; }
   const WorkerShare& share() const { return share_; }
+  // When its loop last turned, about once a second; from any thread.
+  Time last_tick() const { return last_tick_.load(std::memory_order_relaxed); }
   // Of a CPU, in the second before the last tick.
   double busy() const { return busy_; }
 
@@ -111,6 +114,7 @@ private:
   double busy_ = 0;
   Time cpu_before_{};
   Time ticked_{};
+  std::atomic<Time> last_tick_{};
   std::optional<UserDirectory> users_;  // its look-up thread posts to io_
   std::thread thread_;
 };

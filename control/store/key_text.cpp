@@ -72,6 +72,7 @@ std::optional<turn::UserKeys> parse_key_text(std::string_view text) {
 turn::UserKeys make_keys(Crypto& crypto, std::string_view name, std::string_view realm,
                          std::string_view password) {
   std::string text;
+  text.reserve(name.size() + realm.size() + password.size() + 2);  // one place to wipe
   text.append(name).append(1, ':').append(realm).append(1, ':').append(password);
   const Bytes bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   turn::UserKeys keys;

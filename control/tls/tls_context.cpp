@@ -2,6 +2,7 @@
 // Loading of certificates, and what we allow: TLS 1.2 and later, no renegotiation, ALPN of RFC 7443.
 #include "control/tls/tls_context.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -98,6 +99,7 @@ void keep_tickets(SSL_CTX* context, const TlsContext& former) {
   if (SSL_CTX_get_tlsext_ticket_keys(former.get(), keys.data(), size) == 1) {
     SSL_CTX_set_tlsext_ticket_keys(context, keys.data(), size);
   }
+  OPENSSL_cleanse(keys.data(), keys.size());
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ public:
   virtual void tick() {}
   // Control told us about our addresses.
   virtual Status apply(const LocalAddressList&) { return Unit{}; }
+  // Something about a NIC of the kernel was changed that the end has to put back (CAP_NET_ADMIN).
+  virtual bool restores_netdev() const { return false; }
   // Null: no kernel twin.
   virtual HostPath* host_path() { return nullptr; }
 

@@ -4,6 +4,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace turnpike::dataplane {
 
 Result<std::unique_ptr<ManagedPort>> MemifPort::open(const PortSpec& spec, std::uint16_t index,
@@ -28,6 +31,10 @@ Result<std::unique_ptr<ManagedPort>> MemifPort::open(const PortSpec& spec, std::
   if (!link) return Error{link.error()};
   port->link_ = std::move(*link);
   if (auto started = port->start(spec, environment); !started) return Error{started.error()};
+  // Whichever of the two has made it, each peer is a new connection to it.
+  if (environment.owner && chown(driver_path.c_str(), *environment.owner, static_cast<gid_t>(-1)) != 0) {
+    return Error{"port=" + spec.text + ": giving " + driver_path + " to run-as: " + std::strerror(errno)};
+  }
   return std::unique_ptr<ManagedPort>(std::move(port));
 }
 

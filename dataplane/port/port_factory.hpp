@@ -2,7 +2,10 @@
 // From a --port to a running port.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,7 @@ struct PortEnvironment {
   rte_mempool* mbufs = nullptr;
   std::shared_ptr<SocketSet> sockets;  // of all socket ports
   std::string directory;               // of the instance, for sockets between us and drivers
+  std::optional<uid_t> owner;          // of these, when we are going to be another user
 };
 
 // What can be told without DPDK: is the device there, is it free, does a driver hold it? One line with the

@@ -6,6 +6,9 @@
 
 namespace turnpike::dataplane {
 
+// Of a socket's buffers; with less a burst is lost now and then.
+inline constexpr int kEnoughBufferBytes = 16 << 20;
+
 struct SocketOptions {
   bool recvmmsg = true;  // several datagrams a call, coalesced ones (UDP_GRO) included
   bool sendmmsg = true;

@@ -110,10 +110,10 @@ Status SocketSet::prepare(std::uint16_t queue, const Port::WorkerContext& contex
 }
 
 std::string SocketSet::buffers_note() const {
-  constexpr int kWanted = 16 << 20;
   return "socket buffers: " + std::to_string(buffers_.receive >> 10) + " KiB to receive, " +
          std::to_string(buffers_.send >> 10) + " KiB to send" +
-         (buffers_.receive < kWanted ? "; bursts need more: sysctl -p scripts/turnpike-sysctl.conf" : "");
+         (buffers_.receive < kEnoughBufferBytes ? "; bursts need more: sysctl -p scripts/turnpike-sysctl.conf"
+                                                : "");
 }
 
 Result<std::unique_ptr<ManagedPort>> SocketPort::open(const PortSpec& spec, std::uint16_t index,

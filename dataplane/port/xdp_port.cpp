@@ -5,6 +5,8 @@
 // program of a kind that it knows (split.bpf.c says why) and enters them into that program's xsks_map.
 #include "dataplane/port/xdp_port.hpp"
 
+#include <rte_log.h>
+
 #include "dataplane/port/netdev.hpp"
 #include "dataplane/port/split_map.h"
 
@@ -65,9 +67,11 @@ Result<std::unique_ptr<ManagedPort>> XdpPort::open(const PortSpec& spec, std::ui
   return std::unique_ptr<ManagedPort>(std::move(port));
 }
 
-// The program goes before the drivers, which would detach it under us with an error message.
+// The program goes before the drivers, which would detach it under us. That there is none to detach, or no
+// right to do it any more, is not worth their complaint.
 XdpPort::~XdpPort() {
   filter_.reset();
+  rte_log_set_level_pattern("pmd.net.af_xdp", RTE_LOG_CRIT);
   devices_.clear();
   if (restore_vlan_) set_vlan_stripping(netdev_, true);
 }

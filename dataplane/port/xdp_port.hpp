@@ -26,6 +26,8 @@ public:
   PortState state() const override;
   Status apply(const LocalAddressList& list) override { return filter_->apply(list); }
 
+  bool restores_netdev() const override { return restore_vlan_; }
+
   bool generic() const { return filter_->generic(); }
 
 private:

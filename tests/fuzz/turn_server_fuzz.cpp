@@ -331,6 +331,7 @@ private:
   void check_one(const RemoveAllocation& fact) { check_sequence(fact); }
   void check_one(const RemovePermission& fact) { check_sequence(fact); }
   void check_one(const RemoveChannel& fact) { check_sequence(fact); }
+  void check_one(const Mark& fact) { FUZZ_CHECK(fact.seq == ++emitted_seq_[fact.worker]); }
   void check_one(const SendReply& reply) {
     const Bytes bytes = effects_.bytes(reply.message);
     FUZZ_CHECK(bytes.size() <= (reply.to.client.address.is_v6() ? 1232u : 548u));

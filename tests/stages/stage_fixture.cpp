@@ -75,6 +75,10 @@ void StageTest::SetUp() {
   commands_ = shm::Producer(region_->command_ring(0));
   events_ = shm::Consumer(region_->event_ring(0));
   set_time(kStartNs);
+  announce();
+}
+
+void StageTest::announce() {
   const char* addresses[] = {"10.0.1.1", "fd00:1::1", "10.0.2.1", "fd00:2::1"};
   for (std::uint16_t i = 0; i < 4; ++i) {
     shm::LocalAddress local;

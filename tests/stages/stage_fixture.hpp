@@ -60,6 +60,7 @@ protected:
     run_inbox();
   }
   void run_inbox();
+  void announce();  // addresses and next hops, as after a reset
   void advance(std::uint64_t seconds) { set_time(now_ns_ + seconds * kSecond); }
   void set_time(std::uint64_t ns);
 

@@ -25,13 +25,13 @@ FAMILIES = {
 class MemifRelay(Relay):
     """No netdev behind the port: every next hop is the load program."""
 
-    def __init__(self, lab, socket, role="server"):
+    def __init__(self, lab, socket, *options, role="server"):
         self.load_role = "client" if role == "server" else "server"
         base = ("--port", f"memif:{socket},role={role},mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
                 "--listening-ip", Lab.LISTEN6, "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6,
                 "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", "--next-hop", f"::/0,port=0,mac={LOAD_MAC}",
                 "--no-huge")
-        super().__init__(lab, base=base + USERS + PEERS)
+        super().__init__(lab, *options, base=base + USERS + PEERS)
         self.socket = socket
 
     def load(self, *options, family="v4", client=None, rate=10000, seconds=3):

@@ -179,7 +179,7 @@ class Programs:
 
     def __init__(self, lab, port_kind):
         self.lab = lab
-        self.options = (*PORTS[port_kind], *ADDRESSES, *USERS, *PEERS, "--no-huge", "--instance", "survival")
+        self.options = (*PORTS[port_kind], *ADDRESSES, *USERS, *PEERS, "--no-huge")
         self.work = tempfile.TemporaryDirectory(prefix="turnpike-relay-")
         self.log = pathlib.Path(self.work.name, "log")
         self.running = {}

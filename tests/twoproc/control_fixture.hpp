@@ -35,6 +35,8 @@ inline std::vector<std::string> control_command(const FakeDataplane& dataplane,
   return command;
 }
 
+inline constexpr std::uint64_t kFirstFact = shm::first_fact_of(1) + 1;  // of a region's first control
+
 inline std::string to_text(const shm::MacAddress& mac) {
   char text[18];
   std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
@@ -80,7 +82,7 @@ protected:
     client.learn(exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
     const Reply reply = exchange(client.request(Method::kAllocate, add_udp_transport));
     EXPECT_TRUE(reply.ok()) << reply.error;
-    dataplane.apply(0, 1);
+    dataplane.apply(0, kFirstFact);
     return reply;
   }
 

@@ -84,7 +84,7 @@ TEST_F(Control, facts_before_the_answer_that_announces_them) {
   const auto fact = dataplane.take(0);
   ASSERT_TRUE(fact);
   ASSERT_EQ(fact->kind, Command::kInstallAllocation);
-  EXPECT_EQ(fact->seq, 1u);
+  EXPECT_EQ(fact->seq, kFirstFact);
   const auto allocation = fact->as<shm::AllocationFact>();
   EXPECT_EQ(allocation.client, client.tuple.client);
   EXPECT_EQ(allocation.client_next_hop, next_hop.index);
@@ -94,8 +94,8 @@ TEST_F(Control, facts_before_the_answer_that_announces_them) {
   ASSERT_TRUE(answer);
   ASSERT_EQ(answer->kind, Command::kSendDatagram);
   const auto datagram = answer->as<shm::SendDatagram>();
-  EXPECT_EQ(datagram.first_fact, 1u);
-  EXPECT_EQ(datagram.last_fact, 1u);
+  EXPECT_EQ(datagram.first_fact, kFirstFact);
+  EXPECT_EQ(datagram.last_fact, kFirstFact);
   EXPECT_EQ(datagram.path.remote_mac, kClientMac);
   EXPECT_EQ(datagram.to, client.tuple.client);
   const Reply reply = read_reply(answer->payload());
@@ -184,7 +184,7 @@ TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {
     while (!dataplane.push_request(0, client.tuple, message)) usleep(1000);
   }
   usleep(200'000);
-  std::uint64_t last = 1;
+  std::uint64_t last = kFirstFact;
   int answers = 0;
   for (const TakenCommand& command : dataplane.take_all(0, seconds(2))) {
     if (command.kind == Command::kSendDatagram) {
@@ -197,7 +197,7 @@ TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {
     }
   }
   EXPECT_EQ(answers, kRequests);
-  EXPECT_EQ(last, 1u + kRequests);
+  EXPECT_EQ(last, kFirstFact + kRequests);
 }
 
 TEST_F(Control, a_worker_that_takes_nothing_gets_nothing_more_to_do) {
@@ -233,11 +233,20 @@ TEST_F(Control, a_sleeping_control_is_woken) {
   EXPECT_LT(std::chrono::steady_clock::now() - start_time, seconds(3));
 }
 
-TEST_F(Control, dataplane_gone_is_said_and_ends_it) {
+TEST_F(Control, the_next_dataplane_is_told_everything) {
+  allocate();
   dataplane.hang_up();
-  EXPECT_EQ(control->exit_code(), 1);
-  EXPECT_NE(control->errors().find("turnpike-control: the dataplane (PID"), std::string::npos)
-      << control->errors();
+  ASSERT_TRUE(dataplane.serve_control());
+  ASSERT_TRUE(dataplane.take_until(0, Command::kSetLocalAddress));
+  const auto fact = dataplane.take_until(0, Command::kInstallAllocation);
+  ASSERT_TRUE(fact);
+  EXPECT_GT(fact->seq, kFirstFact);
+  EXPECT_EQ(fact->as<shm::AllocationFact>().client, client.tuple.client);
+  const auto mark = dataplane.take_until(0, Command::kMark);
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(mark->seq, fact->seq + 1);
+  dataplane.apply(0, mark->seq);
+  EXPECT_TRUE(exchange(client.request(Method::kRefresh)).ok());
 }
 
 // Each worker has a thread of its own, and each thread a wake-up.
@@ -263,21 +272,28 @@ TEST(ControlThreads, each_serves_its_worker_and_all_end_together) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start_time, seconds(4))
       << "a timer alone would be once a second";
-  dataplane.hang_up();
-  EXPECT_EQ(control.exit_code(), 1);
+  control.signal(SIGTERM);
+  EXPECT_EQ(control.exit_code(), 0);
 }
 
-TEST_F(Control, killed_and_started_again_it_starts_afresh) {
+TEST_F(Control, killed_and_started_again_it_goes_on) {
   allocate();
   control->signal(SIGKILL);
   EXPECT_EQ(control->exit_code(), 128 + SIGKILL);
-  dataplane.apply(0, 1);  // what the former control's facts left behind
-  start();
-  client.learn(exchange(client.plain(Method::kAllocate, MessageClass::kRequest, add_udp_transport)));
-  send(client.request(Method::kAllocate, add_udp_transport));
-  const auto fact = dataplane.take_until(0, Command::kInstallAllocation);
-  ASSERT_TRUE(fact);
-  EXPECT_EQ(fact->seq, 1u);
+  dataplane.apply(0, kFirstFact);  // late news of the former control's facts
+  dataplane.take_all(0);
+  control = std::make_unique<Process>(control_command(dataplane));
+  ASSERT_TRUE(dataplane.serve_control());
+  std::vector<Command> said;
+  for (const TakenCommand& command : dataplane.take_burst(0)) {
+    said.push_back(command.kind);
+    if (command.kind != Command::kInstallAllocation) continue;
+    EXPECT_EQ(command.seq, shm::first_fact_of(2) + 1);
+  }
+  EXPECT_EQ(std::count(said.begin(), said.end(), Command::kReset), 0);
+  EXPECT_EQ(std::count(said.begin(), said.end(), Command::kInstallAllocation), 1);
+  ASSERT_TRUE(wait_ready(dataplane, *control)) << control->errors();
+  EXPECT_TRUE(exchange(client.request(Method::kRefresh)).ok()) << "the former nonce is good";
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ TEST_F(Ctl, status_shows_programs_ports_and_workers) {
   EXPECT_EQ(status.at("listening").at(0), "10.0.1.1:3478");
   EXPECT_EQ(status.at("ports").at(0).at("name"), "memif:/run/test.sock,role=server");
   EXPECT_EQ(status.at("workers").at(0).at("counters").at("rx_packets"), 4711);
-  EXPECT_EQ(status.at("workers").at(0).at("applied_seq"), 1);
+  EXPECT_EQ(status.at("workers").at(0).at("applied_seq"), kFirstFact);
   EXPECT_EQ(status.at("workers").at(1).at("worker"), "main");
   EXPECT_EQ(status.at("server").at("allocations_created"), 1);
   EXPECT_EQ(status.at("link").at("requests"), 2);
@@ -99,6 +99,14 @@ TEST_F(Ctl, the_socket_is_for_its_user_alone) {
   struct stat info {};
   ASSERT_EQ(stat(dataplane.socket_path("control.sock").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(Ctl, upgrade_check_judges_a_binary_by_the_running_pair) {
+  const std::string fits = run({"upgrade-check", TURNPIKE_CONTROL});
+  EXPECT_NE(fits.find("can replace the running turnpike-control"), std::string::npos) << fits;
+  EXPECT_TRUE(Json::parse(run({"--json", "upgrade-check", TURNPIKE_CONTROL})).at("in_place"));
+  EXPECT_NE(run({"upgrade-check", "/bin/true"}, 2).find("/bin/true"), std::string::npos);
+  EXPECT_NE(run({"upgrade-check"}, 2).find("--help"), std::string::npos);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 class ControlSocketTest : public testing::Test {
 protected:
   void SetUp() override {
-    auto region = shm::Region::create({1, 16, 16, 16, 1024, 1024, 0});
+    auto region = shm::Region::create({1, 16, 16, 16, 1024, 1024});
     ASSERT_TRUE(region);
     region_.emplace(std::move(*region));
     region_->publish();

@@ -12,7 +12,7 @@ class DoctorTest : public testing::Test {
 protected:
   void SetUp() override {
     options_.lcores = *plan_lcores(1, "", affinity_cpus());
-    options_.capacity = {1, 1000, 1000, 1000, 1024, 1024, 0};
+    options_.capacity = {1, 1000, 1000, 1000, 1024, 1024};
     options_.mbufs = 2048;
     options_.relay_min = 49152;
     options_.relay_max = 65535;

@@ -14,7 +14,7 @@ protected:
   void SetUp() override {
     options_.paths.instance = "blue";
     options_.lcores.eal_lcores = "0@0,1@1";
-    options_.capacity = {1, 16384, 65536, 32768, 2048, 2048, 0};
+    options_.capacity = {1, 16384, 65536, 32768, 2048, 2048};
     options_.mbufs = 16384;
   }
   void ports(const std::vector<std::string>& texts) { options_.ports = *parse_port_specs(texts); }

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
 #include <thread>
 
 #include "common/shm/abi.hpp"
@@ -117,6 +119,44 @@ TEST_F(Handover, a_greeting_that_is_none_is_refused) {
   EXPECT_FALSE(shm::receive_hello(connection));
   close(connection);
   stranger.join();
+}
+
+// As fuzz_region demands: such an answer must not cost control its descriptors.
+TEST_F(Handover, descriptors_of_an_answer_that_is_refused_are_closed) {
+  const auto lowest_free = [] {
+    const int fd = dup(STDIN_FILENO);
+    close(fd);
+    return fd;
+  };
+  const int before = lowest_free();
+  for (const std::uint64_t magic : {std::uint64_t{1}, shm::kMagic}) {
+    std::thread dataplane([&] {
+      const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      EXPECT_TRUE(shm::receive_hello(connection));
+      shm::HandoverReply reply{magic, shm::kAbiVersion,
+                               static_cast<shm::HandoverStatus>(magic == 1 ? 0 : 77)};
+      iovec vector{&reply, sizeof reply};
+      alignas(cmsghdr) std::array<char, CMSG_SPACE(4 * sizeof(int))> control{};
+      msghdr message{};
+      message.msg_iov = &vector;
+      message.msg_iovlen = 1;
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* rights = CMSG_FIRSTHDR(&message);
+      rights->cmsg_level = SOL_SOCKET;
+      rights->cmsg_type = SCM_RIGHTS;
+      rights->cmsg_len = CMSG_LEN(4 * sizeof(int));
+      const std::array<int, 4> fds{listener_, listener_, listener_, listener_};
+      std::memcpy(CMSG_DATA(rights), fds.data(), sizeof fds);
+      EXPECT_GT(sendmsg(connection, &message, 0), 0);
+      close(connection);
+    });
+    const auto handover = shm::connect_to_dataplane(path_);
+    dataplane.join();
+    ASSERT_FALSE(handover);
+    EXPECT_NE(handover.error().find("no valid answer"), std::string::npos) << handover.error();
+  }
+  EXPECT_EQ(lowest_free(), before);
 }
 
 }  // namespace

@@ -156,9 +156,7 @@ TEST_F(TurnObserver, ended_from_outside) {
   allocate(bob);
   server().remove(id, effects, EndReason::kConnectionClosed);
   EXPECT_EQ(diary.lines.back(), "end alice connection_closed");
-  server().report_end_of_all(EndReason::kShutdown);
-  EXPECT_EQ(diary.lines,
-            (Lines{"begin alice", "begin bob", "end alice connection_closed", "end bob shutdown"}));
+  EXPECT_EQ(diary.lines, (Lines{"begin alice", "begin bob", "end alice connection_closed"}));
 }
 
 TEST_F(TurnObserver, failed_authentication) {
