@@ -3,6 +3,9 @@
 #include "control/options.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 
 #include "common/config/client_filter.hpp"
 
@@ -147,6 +150,21 @@ Status read_drain(const config::Options& options, ControlOptions& out) {
   return Unit{};
 }
 
+Result<std::string> read_fleet_key(const std::string& path) {
+  constexpr std::size_t kShortest = 16;
+  constexpr std::size_t kLongest = 4096;
+  const std::string named = "fleet-key-file=" + path + ": ";
+  std::ifstream file(path, std::ios::binary);
+  std::string key(kLongest + 1, '\0');
+  file.read(key.data(), static_cast<std::streamsize>(key.size()));
+  if (!file.is_open() || file.bad()) return Error{named + "cannot be read: " + std::strerror(errno)};
+  key.resize(static_cast<std::size_t>(file.gcount()));
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
+  if (key.size() >= kShortest && key.size() <= kLongest) return key;
+  return Error{named + "has " + std::to_string(key.size()) + " bytes; give " + std::to_string(kShortest) +
+               " to " + std::to_string(kLongest) + ", as by: openssl rand -hex 32"};
+}
+
 Status read_addresses(const config::Options& options, ControlOptions& out) {
   auto listening = read_own_addresses("listening-ip", options.list("listening-ip"));
   if (!listening) return Error{listening.error()};
@@ -200,6 +218,11 @@ Status read_numbers(const config::Options& options, ControlOptions& out) {
   out.turn.permission_lifetime = time("permission-lifetime");
   out.turn.channel_lifetime = time("channel-lifetime");
   out.turn.nonce_lifetime = time("stale-nonce");
+  if (options.given("fleet-key-file")) {
+    auto key = read_fleet_key(options.text("fleet-key-file"));
+    if (!key) return Error{key.error()};
+    out.turn.fleet_key = std::move(*key);
+  }
   out.turn.quotas.user = static_cast<std::uint32_t>(options.number("user-quota"));
   out.turn.quotas.total = static_cast<std::uint32_t>(options.number("total-quota"));
   out.turn.quotas.max_bps = static_cast<std::uint64_t>(options.number("max-bps"));

@@ -31,6 +31,7 @@ public:
                                                      shm::HandoverDescriptors descriptors, Reactor& reactor,
                                                      Notify notify, const ControlAccess& access = {});
   ~ControlSocket();
+  bool attached() const { return attached_ >= 0; }
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 

@@ -95,6 +95,16 @@ Status Housekeeping::prepare() {
 
 void Housekeeping::run() {
   while (!stopping_) pass();
+  if (control_->attached()) keep_twins();
+}
+
+// Control waits for the next dataplane, which is to find its addresses.
+void Housekeeping::keep_twins() {
+  for (ManagedPort* port : config_.ports) {
+    if (port->host_path() == nullptr) continue;
+    port->host_path()->keep_netdev();
+    log_line("twin=" + port->host_path()->name() + ": the netdev stays for the next turnpike-dataplane");
+  }
 }
 
 void Housekeeping::pass() {

@@ -42,6 +42,7 @@ private:
   explicit Housekeeping(const HousekeepingConfig& config);
   Status prepare();
   void pass();
+  void keep_twins();
   bool has_work() const;
   int timeout_ms() const;
   void take_commands();

@@ -160,11 +160,12 @@ struct Challenge {
   std::uint8_t offers_algorithms = 0;
   std::uint8_t knows_userhash = 0;
   std::uint8_t reserved = 0;
+  std::uint32_t clock_offset_s = 0;  // added to the worker's seconds, modulo 2^32, for those in a nonce
   std::array<char, 128> realm{};
 
   friend bool operator==(const Challenge&, const Challenge&) noexcept = default;
 };
-static_assert(sizeof(Challenge) == 164);
+static_assert(sizeof(Challenge) == 168);
 
 // What an allocation had relayed before the worker knew it: added to its counters.
 struct Traffic {

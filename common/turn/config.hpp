@@ -42,6 +42,7 @@ struct Config {
   seconds permission_lifetime{300};
   seconds channel_lifetime{600};
   seconds nonce_lifetime{600};
+  std::string fleet_key;  // see NonceKeys
   seconds port_rest{10};  // before a freed relay port is given out again
   seconds reservation_hold{30};
   std::uint32_t max_allocations =

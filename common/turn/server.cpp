@@ -260,7 +260,10 @@ std::optional<Server::Challenge> Server::challenge(Time now) {
   Service& service = state_->service;
   if (!service.config.authenticate || service.config.stun_only) return std::nullopt;
   const Realm& realm = service.users.realm_for_origin({});
-  return Challenge{service.nonces.keys(now), realm.name, {realm.offers_sha256, realm.finds_userhash}};
+  return Challenge{service.nonces.keys(now),
+                   realm.name,
+                   {realm.offers_sha256, realm.finds_userhash},
+                   static_cast<std::uint32_t>(service.nonces.nonce_seconds().count())};
 }
 
 Time Server::next_timeout() const { return state_->service.sessions.next_timeout(); }
@@ -286,6 +289,8 @@ void Server::set_peer_policy(PeerPolicies policies) { state_->service.policies =
 void Server::set_quotas(const Quotas& quotas) { state_->service.quotas = quotas; }
 
 void Server::set_draining(bool draining) { state_->service.draining = draining; }
+
+void Server::set_wall_clock(seconds ahead) { state_->service.nonces.set_wall_clock(ahead); }
 
 void Server::take_over(const NonceKeys::State& nonces) { state_->service.nonces.resume(nonces); }
 

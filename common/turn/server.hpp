@@ -71,7 +71,11 @@ public:
     std::array<SipKey, 2> nonce_keys;  // the first one makes nonces, those made with either are genuine
     std::string_view realm;            // of who names no origin
     stun::NonceFeatures features;
+    std::uint32_t clock_offset_s;  // to be added to our seconds for those in the nonce
   };
+  // How many seconds the wall clock is ahead of the clock of `now`; for nonces of a fleet
+  // (Config::fleet_key).
+  void set_wall_clock(seconds ahead);
   // Nothing: they are served, or refused otherwise.
   std::optional<Challenge> challenge(Time now);
 

@@ -30,7 +30,7 @@ struct Service {
         random(cryptography),
         own(config.relay_addresses, config.relay_ports(), config.service_endpoints, config.local_peers),
         commons(shared != nullptr ? *shared : own_commons.emplace(config, random.value<std::uint64_t>())),
-        nonces(cryptography),
+        nonces(cryptography, config.fleet_key),
         sessions(config, random, counters, own, commons, observer),
         deletions(random.value<std::uint64_t>(), config.max_remembered_deletions) {}
 

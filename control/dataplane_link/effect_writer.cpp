@@ -119,8 +119,8 @@ void EffectWriter::install(const turn::InstallAllocation& effect, Bytes note, co
   const std::uint32_t index = effect.allocation.index;
   Ledger& ledger = book_[effect.allocation.worker];
   shm::LedgerAllocation record = ledger.allocation(index);
-  const bool same =
-      ledger.is_live(record) && record.fact.allocation.generation == effect.allocation.generation;
+  const bool same = index < ledger.allocations() && ledger.is_live(record) &&
+                    record.fact.allocation.generation == effect.allocation.generation;
   if (!same) record = shm::LedgerAllocation{};
   const bool requested = origin != nullptr && origin->from == effect.five_tuple;
   if (requested) record.path = origin->path;

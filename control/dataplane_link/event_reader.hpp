@@ -46,6 +46,7 @@ public:
   // Hands on at most `budget` messages of one ring. Returns how many. The last ring is the main lcore's.
   std::size_t poll(WorkerIndex ring, std::size_t budget, EventHandler& handler);
   bool pending(WorkerIndex ring) const { return !rings_[ring].consumer.empty(); }
+  bool listens_at(const wire::Endpoint& endpoint) const { return listeners_.contains(endpoint); }
   std::size_t count() const { return rings_.size(); }
   std::uint32_t used(WorkerIndex ring) const;
 

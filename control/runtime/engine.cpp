@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kEventBudget = 64;   // of one ring in one pass
 constexpr std::size_t kRebindBudget = 64;  // look-ups at the kernel in one pass
 constexpr Time kPollInterval = std::chrono::milliseconds(20);
+constexpr seconds kClockStep{2};
 constexpr Time kBacklogInterval = std::chrono::milliseconds(1);
 
 std::uint64_t log_seed(Crypto& crypto) {
@@ -101,11 +102,21 @@ void Engine::keep_nonce_keys(Time now) {
   for (const WorkerIndex worker : queues_.workers()) writer_.ledger(worker).put(record);
 }
 
+// Differences of a second come and go with rounding.
+void Engine::follow_wall_clock() {
+  const auto ahead = std::chrono::floor<seconds>(unix_time() - monotonic_now());
+  if (std::chrono::abs(ahead - clock_ahead_) < kClockStep) return;
+  clock_ahead_ = ahead;
+  server_.set_wall_clock(ahead);
+}
+
 void Engine::tell_challenge(Time now) {
+  follow_wall_clock();
   shm::Challenge fact;
   if (const auto challenge = server_.challenge(now);
       challenge && challenge->realm.size() <= fact.realm.size()) {
     fact.nonce_keys = challenge->nonce_keys;
+    fact.clock_offset_s = challenge->clock_offset_s;
     fact.realm_size = static_cast<std::uint8_t>(challenge->realm.size());
     fact.offers_algorithms = challenge->features.password_algorithms ? 1 : 0;
     fact.knows_userhash = challenge->features.username_anonymity ? 1 : 0;

@@ -140,6 +140,7 @@ private:
   void begin_restating();
   void keep_nonce_keys(Time now);
   bool take_over(Ledger& ledger, WorkerIndex worker, std::uint32_t index, Time now);
+  void follow_wall_clock();
   void tell_challenge(Time now);
   bool facts_outstanding() const;
   bool listens_to(WorkerIndex ring) const;
@@ -161,6 +162,7 @@ private:
   ParkedRequests parked_;
   turn::Effects effects_;
   shm::Challenge challenge_;  // as the workers know it
+  seconds clock_ahead_{};     // the wall clock, of ours
   DtlsHandler dtls_handler_;
   std::function<void()> port_handler_;
   const std::vector<shm::LocalAddress> addresses_;

@@ -97,9 +97,7 @@ bool Engine::take_over(Ledger& ledger, WorkerIndex worker, std::uint32_t index, 
   former.five_tuple = tuple_of(record);
   const bool known_transport = record.transport <= static_cast<std::uint8_t>(turn::Transport::kDtls);
   const bool by_control = known_transport && former.five_tuple.transport != turn::Transport::kUdp;
-  const auto listening = served_.listening_endpoints(options_);
-  const bool served = by_control || std::find(listening.begin(), listening.end(), former.five_tuple.server) !=
-                                        listening.end();
+  const bool served = by_control || reader_.listens_at(former.five_tuple.server);
   const bool lived = ledger.is_live(record);
   former.live = lived && known_transport && served;
   former.relays = {wire::RelayEndpoint(record.fact.relay_v4), wire::RelayEndpoint(record.fact.relay_v6)};

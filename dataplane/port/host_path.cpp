@@ -28,6 +28,11 @@ void drop(shm::WorkerCounters& counts, shm::DropReason reason) {
   shm::add_relaxed(counts.drops[static_cast<std::size_t>(reason)], 1);
 }
 
+// A former dataplane may have left it behind.
+bool is_tap(const std::string& name) {
+  return access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
+}
+
 void drain(rte_ring* ring) {
   void* frame = nullptr;
   while (ring != nullptr && rte_ring_dequeue(ring, &frame) == 0)
@@ -67,7 +72,10 @@ Result<std::unique_ptr<HostPath>> HostPath::create(const HostPathConfig& config)
 }
 
 HostPath::~HostPath() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) {
+    if (!kept_) ioctl(fd_, TUNSETPERSIST, 0);
+    close(fd_);
+  }
   drain(queues_.to_host);
   drain(queues_.from_host);
 }
@@ -76,7 +84,8 @@ Status HostPath::open_tap(const HostPathConfig& config) {
   const auto failed = [&](const std::string& what) {
     return Error{"twin=" + config.name + ": " + what + ": " + std::strerror(errno)};
   };
-  if (if_nametoindex(config.name.c_str()) != 0) {
+  const bool found = if_nametoindex(config.name.c_str()) != 0;
+  if (found && !is_tap(config.name)) {
     return Error{"twin=" + config.name + ": there is a netdev of this name; give another with twin=NAME"};
   }
   fd_ = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -84,9 +93,14 @@ Status HostPath::open_tap(const HostPathConfig& config) {
     return failed("/dev/net/tun (modprobe tun, or give the container the device; twin=none does without)");
   ifreq request{};
   std::strncpy(request.ifr_name, config.name.c_str(), IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL);
-  if (ioctl(fd_, TUNSETIFF, &request) != 0)
-    return failed("making the tap device (needs root or CAP_NET_ADMIN)");
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (found ? 0 : IFF_TUN_EXCL));
+  if (ioctl(fd_, TUNSETIFF, &request) != 0) {
+    return failed(found
+                      ? "taking over the tap device of this name (another program may have it; give another "
+                        "with twin=NAME)"
+                      : "making the tap device (needs root or CAP_NET_ADMIN)");
+  }
+  if (ioctl(fd_, TUNSETPERSIST, 1) != 0) return failed("having the tap device outlive this program");
   if (ioctl(fd_, TUNSETOFFLOAD, 0) != 0) return failed("switching offloads off");
   if (auto done = set_netdev_mac(config.name, config.mac); !done) return done;
   if (auto done = set_netdev_mtu(config.name, config.mtu); !done) return done;

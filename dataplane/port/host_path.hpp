@@ -26,9 +26,13 @@ struct HostPathConfig {
 class HostPath {
 public:
   static Result<std::unique_ptr<HostPath>> create(const HostPathConfig& config);
-  ~HostPath();  // the netdev goes with the descriptor
+  ~HostPath();  // with the netdev, unless it is kept
   HostPath(const HostPath&) = delete;
   HostPath& operator=(const HostPath&) = delete;
+
+  // The next dataplane finds the netdev, with the addresses and routes that it has. So it does when this one
+  // dies; a clean end takes it away.
+  void keep_netdev() { kept_ = true; }
 
   int fd() const { return fd_; }
   const std::string& name() const { return name_; }
@@ -50,6 +54,7 @@ private:
   Status make_rings(const HostPathConfig& config);
 
   int fd_ = -1;
+  bool kept_ = false;
   std::string name_;
   std::uint32_t ifindex_ = 0;
   rte_mempool* mbufs_ = nullptr;

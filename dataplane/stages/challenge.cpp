@@ -109,7 +109,7 @@ bool challenge(Lcore& lcore, Packet& packet, const MessageView& request) noexcep
   const auto error = verdict(ours, request, client);
   if (!error) return false;
   const stun::NonceFeatures features{ours.offers_algorithms != 0, ours.knows_userhash != 0};
-  const auto seconds = static_cast<std::uint32_t>(lcore.now_ns / 1'000'000'000);
+  const auto seconds = static_cast<std::uint32_t>(lcore.now_ns / 1'000'000'000) + ours.clock_offset_s;
   const stun::Nonce nonce = stun::make_nonce(ours.nonce_keys[0], client, features, seconds);
   std::array<std::uint8_t, kMaxChallenge> buffer;
   stun::MessageWriter writer(buffer);

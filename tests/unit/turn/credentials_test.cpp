@@ -452,5 +452,35 @@ TEST_F(TurnCredentials, C234_habit_refresh0_stale_nonce) {
   EXPECT_EQ(server().allocation_count(), 0u);
 }
 
+// Two servers of a fleet, on machines that were started at other times.
+TEST_F(TurnCredentials, a_fleet_takes_each_others_nonces) {
+  config.fleet_key = "sixteen bytes or more";
+  constexpr seconds kAhead{1'700'000'000};
+  Server other(config, crypto, users);
+  server().set_wall_clock(kAhead);
+  other.set_wall_clock(kAhead + seconds(500'000));
+  const Time there = now - seconds(500'000);
+  const auto ask_there = [&](const Datagram& bytes, Time when) {
+    effects.clear();
+    other.handle_client(client().tuple, 0, bytes, when, effects);
+    return replies().at(0).error;
+  };
+  auto c = client();
+  c.learn(talk(c, c.plain(Method::kAllocate, MessageClass::kRequest)));
+  const auto request = c.request(Method::kAllocate, add_udp_transport);
+  EXPECT_EQ(ask_there(request, there), 0);
+  EXPECT_EQ(ask_there(c.request(Method::kRefresh), there + config.nonce_lifetime + seconds(2)), 438);
+
+  EXPECT_EQ(server().challenge(now)->nonce_keys, other.challenge(there)->nonce_keys);
+  const auto today = server().challenge(now)->nonce_keys;
+  const auto tomorrow = server().challenge(now + std::chrono::hours(24))->nonce_keys;
+  EXPECT_EQ(tomorrow[1], today[0]);
+  EXPECT_NE(tomorrow[0], today[0]);
+  config.fleet_key = "another one of theirs";
+  Server stranger(config, crypto, users);
+  stranger.set_wall_clock(kAhead);
+  EXPECT_NE(stranger.challenge(now)->nonce_keys, today);
+}
+
 }  // namespace
 }  // namespace turnpike::turn
