@@ -19,7 +19,7 @@ public:
   // `fleet_key`: a secret that several servers share, so that each takes the nonces of the others. The keys
   // then follow from it and the day, and nonces tell the time of the wall clock. Empty: keys of our own, at
   // random.
-  NonceKeys(Crypto& crypto, std::string fleet_key);
+  explicit NonceKeys(Crypto& crypto, std::string fleet_key = {});
 
   // How many seconds the wall clock is ahead of ours.
   void set_wall_clock(seconds ahead) { ahead_ = ahead; }
