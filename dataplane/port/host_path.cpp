@@ -28,11 +28,6 @@ void drop(shm::WorkerCounters& counts, shm::DropReason reason) {
   shm::add_relaxed(counts.drops[static_cast<std::size_t>(reason)], 1);
 }
 
-// A former dataplane may have left it behind.
-bool is_tap(const std::string& name) {
-  return access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
-}
-
 void drain(rte_ring* ring) {
   void* frame = nullptr;
   while (ring != nullptr && rte_ring_dequeue(ring, &frame) == 0)

@@ -72,6 +72,10 @@ std::string netdev_driver(const std::string& name) {
   return {info.driver, strnlen(info.driver, sizeof info.driver)};
 }
 
+bool is_tap(const std::string& name) {
+  return access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
+}
+
 std::uint32_t netdev_rx_queues(const std::string& name) {
   Request request(name);
   ethtool_channels channels{};

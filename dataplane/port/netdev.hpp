@@ -23,6 +23,8 @@ struct Netdev {
 std::optional<Netdev> read_netdev(const std::string& name);
 // Name of its driver ("veth", "ixgbe"); empty when it does not say.
 std::string netdev_driver(const std::string& name);
+// A tap or tun device, as a former dataplane may have left one behind.
+bool is_tap(const std::string& name);
 // Receive queues in use.
 std::uint32_t netdev_rx_queues(const std::string& name);
 // The device's node, -1 when it has none.

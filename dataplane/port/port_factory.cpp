@@ -56,7 +56,7 @@ Status check_directory(const PortSpec& spec) {
 }  // namespace
 
 Status check_port(const PortSpec& spec) {
-  if (!spec.twin.empty() && if_nametoindex(spec.twin.c_str()) != 0) {
+  if (!spec.twin.empty() && if_nametoindex(spec.twin.c_str()) != 0 && !is_tap(spec.twin)) {
     return bad(spec,
                "there is a netdev " + spec.twin + " already; give the twin another name with twin=NAME");
   }
