@@ -21,6 +21,7 @@ from surroundings import ROOT, begin, fail, write_report
 GENERATOR_CPU, SERVER_CPU = 0, 1
 PROGRAMS = {"control": "turnpike-control", "dataplane": "turnpike-dataplane"}
 RETURN_S = 30
+SHORTEST_S = 3  # that a death and its watching take
 CLONE_NEWNET = 0x40000000
 SAMPLE_S = 0.002
 
@@ -132,12 +133,12 @@ def run(options, lab, directory):
     chance = random.Random(options.seed)
     with Server(mode, lab, directory, options.preset) as server:
         relay = Relay(server, lab, options, directory)
-        calls = Calls(lab, options, int(options.kills * options.interval) + 10)
+        pauses = [options.interval * (chance.uniform(0.2, 1.8) if options.victim == "random" else 1) for _ in range(options.kills)]
+        calls = Calls(lab, options, int(sum(max(pause, SHORTEST_S) for pause in pauses)) + 10)
         deaths = []
-        for _ in range(options.kills):
+        for pause in pauses:
             victim = chance.choice(list(PROGRAMS)) if options.victim == "random" else options.victim
             deaths.append(kill(relay, calls, victim, options.sessions))
-            pause = options.interval * (chance.uniform(0.2, 1.8) if options.victim == "random" else 1)
             time.sleep(max(pause - deaths[-1]["complete_s"], 0))
         result = calls.result()
         left = relay.total()
