@@ -79,14 +79,17 @@ enum class LedgerTable : std::uint32_t { kAllocations, kPermissions, kChannels, 
 
 // A record on its way to its place.
 struct alignas(kIsolation) LedgerJournal {
-  std::atomic<std::uint32_t> armed;  // 1: what follows is whole, its place may not be
+  // 1: what follows is whole, its place may not be. replace() stores it, recover() of the next control loads
+  // it.
+  std::atomic<std::uint32_t> armed;
   LedgerTable table;
   std::uint32_t index;
   std::uint32_t reserved;
   std::array<std::uint8_t, sizeof(LedgerAllocation)> record;
 };
 
-// Of one worker, written by its thread of control alone. `touched`: slots below were used at some time.
+// Of one worker, written by its thread of control alone. `touched`: slots below were used at some time; the
+// next control reads the marks, relaxed, after L2.
 struct alignas(kIsolation) LedgerWorker {
   LedgerJournal journal;
   std::atomic<std::uint32_t> touched_allocations;
@@ -97,11 +100,12 @@ struct alignas(kIsolation) LedgerWorker {
 
 // Written by control's first thread.
 struct alignas(kIsolation) LedgerHeader {
-  // kLedgerMagic: the ledger tells of all that the dataplane has been told. Control stores it with release
-  // once that is so, and 0 before it forgets everything.
+  // kLedgerMagic: the ledger tells of all that the dataplane has been told; 0: it is empty or begun anew.
+  // L1: control stores it with release once that is so; L2: the next control loads it with acquire before it
+  // reads anything else of the ledger.
   std::atomic<std::uint64_t> ready;
   // Counts the controls that have written here. Each numbers its facts from epoch << 40: no number comes
-  // twice in the life of a region.
+  // twice in the life of a region. Nothing is published by it: one control at a time reads and writes it.
   std::atomic<std::uint32_t> epoch;
   LedgerJournal journal;
   std::array<LedgerAddress, kMaxLocalAddresses> addresses;

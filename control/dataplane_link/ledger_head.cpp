@@ -29,8 +29,8 @@ void begin_anew(const shm::Region& region) {
 
 LedgerHead::LedgerHead(const shm::Region& region) : header_(&region.ledger()) {
   epoch_ = header_->epoch.load(std::memory_order_relaxed) + 1;
-  header_->epoch.store(epoch_, std::memory_order_release);
-  takes_over_ = header_->ready.load(std::memory_order_acquire) == shm::kLedgerMagic;
+  header_->epoch.store(epoch_, std::memory_order_relaxed);
+  takes_over_ = header_->ready.load(std::memory_order_acquire) == shm::kLedgerMagic;  // L2
   if (takes_over_) {
     const auto place_of = [this](shm::LedgerTable table, std::uint32_t index) -> MutableBytes {
       if (table != shm::LedgerTable::kAddresses || index >= header_->addresses.size()) return {};
@@ -89,7 +89,7 @@ void LedgerHead::put(std::uint32_t index, const shm::LedgerAddress& record) {
                                  header_->addresses[index], record);
 }
 
-void LedgerHead::set_ready() { header_->ready.store(shm::kLedgerMagic, std::memory_order_release); }
+void LedgerHead::set_ready() { header_->ready.store(shm::kLedgerMagic, std::memory_order_release); }  // L1
 
 void LedgerHead::move_to(const shm::Region& region) {
   shm::LedgerHeader& to = region.ledger();
