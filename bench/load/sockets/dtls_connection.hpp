@@ -22,7 +22,11 @@ public:
 
 private:
   struct Free {
-    void operator()(SSL* tls) const { SSL_free(tls); }
+    // Says goodbye: a server that is left alone would say it much later, to whoever has the port then.
+    void operator()(SSL* tls) const {
+      if (SSL_is_init_finished(tls) != 0) SSL_shutdown(tls);
+      SSL_free(tls);
+    }
   };
   DtlsConnection(UdpSocket socket, SSL* tls) : socket_(std::move(socket)), tls_(tls) {}
   Status shake_hands();
