@@ -15,8 +15,7 @@
 namespace turnpike::dataplane {
 namespace {
 
-constexpr int kV4 = 0;
-constexpr int kV6 = 1;
+constexpr std::size_t kV4 = 0;  // the IPv4 relay's place in what is kept for both families; 1 is IPv6's
 
 // So many sharers of a key are looked at for the only live one. Control removes what has expired within a
 // tick of its timers; while it is away the packet path must not pay for what piles up.
