@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "bench/load/port_beside.hpp"
+#include "bench/load/port_flood.hpp"
 #include "bench/load/port_ndr.hpp"
 #include "bench/load/report.hpp"
 #include "bench/load/sockets/back_end.hpp"
@@ -84,6 +85,18 @@ Status resolve(Port& port, Options& options) {
   return Error{"server=" + to_string(options.server.address) + ": nobody answers for it; give --relay-mac"};
 }
 
+// Whether the server still answers.
+bool flood(Port& port, const Options& options) {
+  const auto outcome = run_port_flood(port, options, stop_asked);
+  if (!outcome) {
+    complain(outcome.error());
+    return false;
+  }
+  print_flood(options, *outcome);
+  if (!outcome->answers_binding) complain("the server does not answer any more");
+  return outcome->answers_binding;
+}
+
 int run_port(Options options) {
   auto port = Port::open(options);
   if (!port) {
@@ -97,6 +110,7 @@ int run_port(Options options) {
       return 1;
     }
   }
+  if (options.sockets.mode == Mode::kInvalid) return flood(**port, options) ? 0 : 1;
   std::vector<Session> sessions = make_sessions(options);
   PortRequests requests(**port, options, sessions);
   Signalling signalling(requests, options, sessions, {.at_once = options.sockets.at_once});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/load/flood_sources.hpp"
 #include "bench/load/session.hpp"
 #include "common/wire/checksum.hpp"
 #include "common/wire/icmp.hpp"
@@ -114,7 +115,7 @@ std::optional<Arp> arp_in(Bytes frame, std::uint16_t operation) {
 }  // namespace
 
 bool Neighbours::is_own(const IpAddress& address) const noexcept {
-  return is_session_address(options_, options_.client_ip, address) ||
+  return is_flood_source(options_, address) || is_session_address(options_, options_.client_ip, address) ||
          is_session_address(options_, options_.peer_ip, address);
 }
 

@@ -27,6 +27,8 @@ constexpr std::uint32_t kMaxSessions = 1U << 20;
 constexpr std::uint32_t kMaxFirstPort = 15'535;
 constexpr std::uint16_t kMaxBurst = 64;
 constexpr std::uint16_t kMaxSocketBurst = 1024;
+constexpr std::uint32_t kMaxSources = 1U << 24;
+constexpr std::uint32_t kMaxNonceSources = 1024;
 constexpr std::uint32_t kUnpacedVerify = 64;
 constexpr std::uint32_t kRestUs = 20;
 
@@ -40,7 +42,7 @@ po::options_description describe() {
     ("help", "this text")
     ("port", text(""), "memif:PATH[,role=client|server][,zero-copy=yes|no], xdp:NETDEV, vhost:PATH, pci:ADDRESS, "
                        "vdev:DEVARGS, or null: frames come back as they are, which shows this program's own ceiling")
-    ("mode", text("turn"), "turn: media through a relay; swap: against dpdk-testpmd --forward-mode=5tswap; ndr: the highest rate with a loss of at most --max-loss (--port null: without a relay); with --sockets also alloc, soak, invalid, probe")
+    ("mode", text("turn"), "turn: media through a relay; swap: against dpdk-testpmd --forward-mode=5tswap; ndr: the highest rate with a loss of at most --max-loss (--port null: without a relay); invalid: a --flood; with --sockets also alloc, soak, probe")
     ("server", text("10.0.1.1:3478"), "listening address of the relay")
     ("relay-mac", text("02:00:00:00:00:01"), "where frames go (default on ports with neighbours: who answers for the server's address)")
     ("mac", text("02:00:00:00:00:02"), "own address")
@@ -69,6 +71,7 @@ po::options_description describe() {
     ("verify", po::value<std::uint32_t>(), "verify every Nth burst, 0 none (default 1, at --rate 0 64)")
     ("lcores", text("0@0"), "EAL --lcores: one")
     ("file-prefix", text("turnpike-load"), "EAL --file-prefix")
+    ("sources", number(0), "--mode invalid on a port: source addresses, from --client-ip on, with any port each; 0: those of the --sessions")
     ("counts", text(""), "file for running counts: 64-bit numbers of packets sent and received")
     ("no-huge", po::bool_switch(), "ordinary memory instead of hugepages")
     ("json", po::bool_switch(), "result as JSON");
@@ -201,6 +204,19 @@ Status take_numbers(const po::variables_map& values, Options& options) {
   return Unit{};
 }
 
+Status take_sources(const po::variables_map& values, Options& options) {
+  options.sources = values["sources"].as<std::uint32_t>();
+  if (options.sources == 0) return Unit{};
+  if (options.sockets.on || options.sockets.mode != Mode::kInvalid) {
+    return Error{
+        "sources: only with --port and --mode invalid; a kernel sends nothing from addresses of others"};
+  }
+  // Each has to hear a nonce before, and is in one of the prepared frames at least.
+  const bool nonces = options.sockets.flood == "wrong-password";
+  const auto sources = in_range(values, "sources", 1, nonces ? kMaxNonceSources : kMaxSources);
+  return sources ? Status(Unit{}) : Error{sources.error()};
+}
+
 }  // namespace
 
 Result<std::optional<Options>> parse_options(int argc, const char* const* argv) try {
@@ -227,12 +243,14 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
       probe && values["payload"].defaulted() ? kProbePayload : values["payload"].as<std::uint32_t>();
   if (auto taken = take_sockets(values, payload, options.sockets); !taken) return Error{taken.error()};
   if (!options.sockets.on) {
-    if (mode != "turn" && mode != "swap" && mode != "ndr")
-      return Error{"mode: turn, swap or ndr; others need --sockets"};
+    if (mode != "turn" && mode != "swap" && mode != "ndr" && mode != "invalid")
+      return Error{"mode: turn, swap, ndr or invalid; others need --sockets"};
+    if (mode == "invalid") options.sockets.mode = Mode::kInvalid;
     if (auto taken = take_port(values, options); !taken) return Error{taken.error()};
   }
   if (auto taken = take_addresses(values, options); !taken) return Error{taken.error()};
   if (auto taken = take_numbers(values, options); !taken) return Error{taken.error()};
+  if (auto taken = take_sources(values, options); !taken) return Error{taken.error()};
   return std::optional<Options>(options);
 } catch (const po::error& error) {
   return Error{error.what()};

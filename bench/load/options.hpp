@@ -50,6 +50,7 @@ struct Options {
   std::uint32_t verify = 0;   // every how many bursts is verified whole; 0: none
   std::uint32_t rest_us = 0;  // of a paced port when nothing moves
   std::string counts;         // file of SharedCounts; empty: none
+  std::uint32_t sources = 0;  // addresses that a flood says it comes from; 0: the clients' own
   bool json = false;
 };
 

@@ -13,12 +13,6 @@ constexpr std::uint32_t kPortsPerAddress = 50'000;
 constexpr std::uint16_t kFirstRelayPort = 49'152;  // of swap's invented ones
 constexpr std::uint32_t kRelayPorts = 16'384;
 
-wire::IpAddress plus(wire::IpAddress address, std::uint32_t offset) noexcept {
-  std::uint8_t* low = address.bytes.data() + address.size() - 4;
-  wire::store_be32(low, wire::load_be32(low) + offset);
-  return address;
-}
-
 wire::Endpoint endpoint_of(const wire::IpAddress& first, std::uint16_t first_port,
                            std::uint32_t session) noexcept {
   return {plus(first, session / kPortsPerAddress), 0,
@@ -26,6 +20,19 @@ wire::Endpoint endpoint_of(const wire::IpAddress& first, std::uint16_t first_por
 }
 
 }  // namespace
+
+wire::IpAddress plus(wire::IpAddress address, std::uint32_t offset) noexcept {
+  std::uint8_t* low = address.bytes.data() + address.size() - 4;
+  wire::store_be32(low, wire::load_be32(low) + offset);
+  return address;
+}
+
+bool is_within(const wire::IpAddress& first, std::uint32_t count, const wire::IpAddress& address) noexcept {
+  const std::size_t low = first.size() - 4;
+  const std::uint32_t offset =
+      wire::load_be32(address.bytes.data() + low) - wire::load_be32(first.bytes.data() + low);
+  return offset < count && plus(first, offset) == address;
+}
 
 std::vector<Session> make_sessions(const Options& options) {
   const std::uint32_t each = options.sockets.peers_per_client;
@@ -59,10 +66,7 @@ std::uint32_t session_of_client(const Options& options, const wire::Endpoint& cl
 
 bool is_session_address(const Options& options, const wire::IpAddress& first,
                         const wire::IpAddress& address) noexcept {
-  const std::size_t low = first.size() - 4;
-  const std::uint32_t offset =
-      wire::load_be32(address.bytes.data() + low) - wire::load_be32(first.bytes.data() + low);
-  return offset <= (options.sessions - 1) / kPortsPerAddress && plus(first, offset) == address;
+  return is_within(first, (options.sessions - 1) / kPortsPerAddress + 1, address);
 }
 
 }  // namespace turnpike::load

@@ -23,6 +23,9 @@ wire::Endpoint client_endpoint(const Options& options, std::uint32_t client, std
 // Which session's client this is; at least options.sessions when it is nobody's.
 std::uint32_t session_of_client(const Options& options, const wire::Endpoint& client) noexcept;
 
+// The address so many above, and whether one is among the `count` from the first on.
+wire::IpAddress plus(wire::IpAddress address, std::uint32_t offset) noexcept;
+bool is_within(const wire::IpAddress& first, std::uint32_t count, const wire::IpAddress& address) noexcept;
 // Whether a client or peer lives there, whose first address this is.
 bool is_session_address(const Options& options, const wire::IpAddress& first,
                         const wire::IpAddress& address) noexcept;

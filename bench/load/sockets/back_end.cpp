@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "bench/load/sockets/flood.hpp"
 #include "bench/load/sockets/media_run.hpp"
 #include "bench/load/sockets/network_namespace.hpp"
 #include "bench/load/sockets/report.hpp"

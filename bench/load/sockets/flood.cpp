@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "bench/load/flood_messages.hpp"
 #include "bench/load/session.hpp"
-#include "bench/load/sockets/flood_messages.hpp"
 #include "bench/load/sockets/pacer.hpp"
 #include "bench/load/sockets/udp_socket.hpp"
 
@@ -24,15 +24,6 @@ constexpr int kAnswerMs = 500;
 constexpr int kAsks = 6;
 constexpr std::chrono::milliseconds kLastAnswers{300};
 constexpr std::chrono::microseconds kShortNap{50};
-
-std::string name_of(Bytes answer) {
-  const auto message = stun::MessageView::parse(answer);
-  if (!message) return "no STUN";
-  if (message->message_class() == stun::MessageClass::kSuccess) return "success";
-  const auto value = message->find(stun::Attribute::kErrorCode);
-  const auto error = value ? stun::decode_error(*value) : std::nullopt;
-  return error ? std::to_string(error->code) : "other";
-}
 
 class Flood {
 public:
@@ -120,9 +111,7 @@ private:
       }
       count = recvmmsg(socket.fd(), batch.data(), kFloodBatch, 0, nullptr);
       for (std::size_t i = 0; static_cast<int>(i) < count; ++i) {
-        ++outcome_.received;
-        outcome_.received_bytes += batch[i].msg_len;
-        ++outcome_.answers[name_of(Bytes(answers_[i]).first(batch[i].msg_len))];
+        outcome_.take(Bytes(answers_[i]).first(batch[i].msg_len));
       }
     }
   }

@@ -3,25 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <map>
-#include <string>
 
-#include "bench/load/options.hpp"
+#include "bench/load/flood_outcome.hpp"
 
 namespace turnpike::load {
-
-struct FloodOutcome {
-  double seconds = 0;
-  std::uint64_t sent = 0;
-  std::uint64_t sent_bytes = 0;
-  std::uint64_t refused = 0;  // the sockets had no room
-  std::uint64_t missed = 0;   // given up because the generator was late
-  std::uint64_t received = 0;
-  std::uint64_t received_bytes = 0;
-  std::uint64_t dropped = 0;                     // answers that found this program's buffers full
-  std::map<std::string, std::uint64_t> answers;  // by what they say
-  bool answers_binding = false;                  // the server, when all was over
-};
 
 Result<FloodOutcome> run_flood(const Options& options, const std::atomic<bool>& stop);
 

@@ -237,29 +237,6 @@ void print_alloc(const Options& options, const AllocOutcome& outcome, const Sign
   print_result(options.json, result);
 }
 
-void print_flood(const Options& options, const FloodOutcome& outcome) {
-  const auto sent = static_cast<double>(outcome.sent);
-  Json result{{"mode", "invalid"},
-              {"flood", options.sockets.flood},
-              {"seed", options.sockets.seed},
-              {"seconds", outcome.seconds},
-              {"offered_pps", options.rate},
-              {"sent_pps", ratio(sent, outcome.seconds)},
-              {"sent_mbps", ratio(static_cast<double>(outcome.sent_bytes) * 8 / 1e6, outcome.seconds)},
-              {"sent", outcome.sent},
-              {"late", outcome.missed},
-              {"refused", outcome.refused},
-              {"answered", outcome.received},
-              {"dropped_by_generator", outcome.dropped},
-              {"answers", Json(outcome.answers)},
-              {"sent_bytes", outcome.sent_bytes},
-              {"answered_bytes", outcome.received_bytes},
-              {"amplification",
-               ratio(static_cast<double>(outcome.received_bytes), static_cast<double>(outcome.sent_bytes))},
-              {"server_answers", outcome.answers_binding}};
-  print_result(options.json, result);
-}
-
 void tell_probe_step(const Options& options, const ProbeStep& step) {
   const Json found = probe_step_json(options, step);
   std::fprintf(stderr, "%9.1f Mbit/s offered  %9.1f arrived  own %s  lost %s  limit: %s\n",

@@ -5,7 +5,6 @@
 #include "bench/load/ndr.hpp"
 #include "bench/load/sockets/alloc.hpp"
 #include "bench/load/sockets/churn.hpp"
-#include "bench/load/sockets/flood.hpp"
 #include "bench/load/sockets/probe.hpp"
 #include "bench/load/sockets/scene.hpp"
 
@@ -17,7 +16,6 @@ NdrTrial trial_of(const Options& options, const Outcome& outcome);
 void print_media(Scene& scene, const Outcome& outcome, double setup_seconds);
 void print_soak(Scene& scene, const Outcome& outcome, const ChurnCounts& churn);
 void print_alloc(const Options& options, const AllocOutcome& outcome, const Signalling& signalling);
-void print_flood(const Options& options, const FloodOutcome& outcome);
 // A line on standard error.
 void tell_probe_step(const Options& options, const ProbeStep& step);
 void print_ndr(const Options& options, const Json& found);

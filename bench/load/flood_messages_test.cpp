@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The same seed damages alike, and damage is of every kind.
-#include "bench/load/sockets/flood_messages.hpp"
+#include "bench/load/flood_messages.hpp"
 
 #include <gtest/gtest.h>
 

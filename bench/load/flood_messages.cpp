@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whole messages first, then what is done to them.
-#include "bench/load/sockets/flood_messages.hpp"
+#include "bench/load/flood_messages.hpp"
 
 #include <algorithm>
 
