@@ -61,7 +61,8 @@ class Setting:
         return ROOT / "build" / self.preset / "bin"
 
 
-def relay_command(setting, load, socket):
+def relay_command(setting, load, socket, unproved_rps=0):
+    """`unproved_rps`: what each source gets served without a password; None: as it comes."""
     server, _, _, relay = ADDRESSES[load.family]
     addresses = [f"{relay}{n if load.family == 4 else f'{n:x}'}" for n in range(1, 2 + load.sessions // PORTS_PER_ADDRESS)]
     tables = load.sessions + 1000
@@ -70,7 +71,8 @@ def relay_command(setting, load, socket):
             "--workers", len(setting.worker_cpus), "--poll", "adaptive" if setting.sleeps else "always",
             "--listening-ip", server, *(part for address in addresses for part in ("--relay-ip", address)),
             "--min-port", 1024, "--user", "alice:secret", "--realm", "example.org",
-            "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8", "--unauthorized-ratelimit-rps", 0,
+            "--allowed-peer-ip", "10.0.0.0/8" if load.family == 4 else "fd00::/8",
+            *(() if unproved_rps is None else ("--unauthorized-ratelimit-rps", unproved_rps)),
             "--next-hop", f"{'0.0.0.0/0' if load.family == 4 else '::/0'},port=0,mac={LOAD_MAC}",
             # Nothing runs out while the other one has its slices.
             "--default-allocate-lifetime", FOREVER_S, "--max-allocate-lifetime", FOREVER_S, "--permission-lifetime", FOREVER_S,
