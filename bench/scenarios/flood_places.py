@@ -16,8 +16,7 @@ from surroundings import ROOT
 
 FLOOD_PORT, FLOOD_SOCKETS = 15_500, 8
 FLOOD_MAC = "02:00:00:00:00:12"
-# Addresses without a netdev; none of them is that of a call.
-INVENTED = {"memif": "10.64.0.0", "veth": "10.64.0.0"}
+INVENTED, INVENTED_NETWORK, INVENTED_GATEWAY = "10.64.0.0", "10.64.0.0/10", "10.0.1.250"  # behind the clients' network
 LONG_S = 120  # longer than any turn: calls end by a signal
 
 
@@ -54,6 +53,9 @@ class Veth:
         self.name = server.mode.name
         self.ours = not server.mode.program
         self.load = SocketLoad(ROOT / "build" / options.preset / "bin/turnpike-load", lab, options)
+        # Kernel sockets answer by routes, and to whom the kernel has a neighbour.
+        for verb in (("neighbour", "replace", INVENTED_GATEWAY, "lladdr", FLOOD_MAC, "dev", "s0"), ("route", "replace", INVENTED_NETWORK, "via", INVENTED_GATEWAY)):
+            lab.run("exec", "relay", "ip", *verb)
 
     def calls(self):
         options = self.options
@@ -66,7 +68,7 @@ class Veth:
             # Frames past the client's IP stack, which hears nothing of the answers to a MAC address that is not its own.
             port = "vdev:net_af_packet0,iface=c0,blocksz=65536,framecnt=1024,qdisc_bypass=1"
             return self.lab.command("exec", "client", *command, "--port", port, "--no-huge", "--lcores", f"0@{self.lab.generator_cpu}",
-                                    "--file-prefix", f"{self.lab.prefix}-flood", "--mac", FLOOD_MAC, *server, "--client-ip", INVENTED["veth"])
+                                    "--file-prefix", f"{self.lab.prefix}-flood", "--mac", FLOOD_MAC, *server, "--client-ip", INVENTED)
         return [*command, "--sockets", "--cpu", self.lab.generator_cpu, "--client-netns", f"{self.lab.prefix}-client", *server,
                 "--client-ip", CLIENT, "--peer-ip", PEER, "--first-port", FLOOD_PORT, "--sessions", FLOOD_SOCKETS]
 
@@ -111,7 +113,7 @@ class Memif:
 
     def flood(self, flood):
         _, client, _, _ = ADDRESSES[4]
-        address = INVENTED["memif"] if flood.sources else client
+        address = INVENTED if flood.sources else client
         return [*flood_options(self.options, flood), *self._port(1, FLOOD_MAC, f"p6-flood-{self.setting.directory.name}"),
                 "--client-ip", address, "--first-port", FLOOD_PORT, "--sessions", FLOOD_SOCKETS]
 
