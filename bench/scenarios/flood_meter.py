@@ -35,6 +35,7 @@ class Reading:
     memory: dict  # KiB by name
     mbufs: int
     drops: dict  # by reason
+    kernel_drops: dict  # of the server's kernel: full receive buffers, and packets that found no room on their way to its CPU
 
     @classmethod
     def of(cls, pids, cpu, ask):
@@ -50,7 +51,8 @@ class Reading:
         if ask:
             mbufs = sum(worker["counters"]["mbufs_in_use"] for worker in ask("status")["workers"])
             drops = {one["reason"]: one["total"] for one in ask("drops")["drops"]}
-        return cls(time.monotonic(), socket_meter.cpu_seconds(cpu)["busy_s"], programs, memory, mbufs, drops)
+        kernel = {"rcvbuf_errors": socket_meter.receive_errors(pids[0]), "backlog": socket_meter.backlog_drops(cpu)}
+        return cls(time.monotonic(), socket_meter.cpu_seconds(cpu)["busy_s"], programs, memory, mbufs, drops, kernel)
 
 
 def spent(before, after):
@@ -63,4 +65,5 @@ def spent(before, after):
             "memory_kib": {name: [before.memory.get(name), now] for name, now in after.memory.items()},
             "memory_growth_kib": {name: now["pss"] - before.memory[name]["pss"] for name, now in after.memory.items() if name in before.memory},
             "mbufs": [before.mbufs, after.mbufs],
+            "kernel_drops": socket_meter.difference(before.kernel_drops, after.kernel_drops),
             "relay_drops": {reason: count for reason, count in drops.items() if count}}

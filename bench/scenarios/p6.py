@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 
+import flood_capture
 import flood_places
 from flood_meter import spent
 from flood_places import Flood
@@ -42,6 +43,7 @@ def parse():
     parser.add_argument("--flood-rate", type=int, default=0, help="messages per second (default 0: as many as the generator can)")
     parser.add_argument("--payload", type=int, default=172, help="bytes of media (default 172)")
     parser.add_argument("--seconds", type=int, default=5, help="of each flood (default 5)")
+    parser.add_argument("--capture", action="store_true", help="no floods: what single requests get back, in bytes of IP, out of a capture")
     parser.add_argument("--no-huge", action="store_true", help="ordinary memory on memif, too")
     parser.add_argument("--nice", type=int, default=-15, help="of all programs; others on the machine wait meanwhile (default -15)")
     parser.add_argument("--json", type=pathlib.Path, help="where the report goes (default build/bench/p6-COMMIT.json)")
@@ -158,7 +160,7 @@ def main():
     options = parse()
     report = begin("p6", options, GENERATOR_CPU, SERVER_CPU)
     try:
-        missed = run(options, report)
+        missed = (flood_capture.run if options.capture else run)(options, report)
     except Unavailable as why:
         fail(str(why))
     finally:

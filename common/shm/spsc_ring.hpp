@@ -98,6 +98,9 @@ public:
     return static_cast<std::uint32_t>(tail_ - ring_.indices->head.load(std::memory_order_relaxed));
   }
 
+  // Where those who may wait leave the rest to those who may not.
+  bool half_full() const noexcept { return used() > ring_.cell_count / 2; }
+
 private:
   bool has_room(std::uint32_t cells) noexcept {
     if (fits(cells)) return true;

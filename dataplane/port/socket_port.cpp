@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 #include "common/wire/socket_address.hpp"
+#include "dataplane/port/listener_lanes.hpp"
 
 namespace turnpike::dataplane {
 namespace {
@@ -85,25 +87,28 @@ Status SocketSet::listen_on(const wire::Endpoint& local, std::uint16_t workers) 
   close(probe);
   Listener& listener = listeners_.emplace_back();
   listener.local = local;
-  for (std::uint16_t i = 0; i < workers; ++i)
-    listener.fds.push_back(open_socket(local, true, workers > 1, options_.recvmmsg));
+  for (std::size_t i = 0; i < kLanes * workers; ++i)
+    listener.fds.push_back(open_socket(local, true, true, options_.recvmmsg));
   for (const int fd : listener.fds) {
     if (fd < 0) return Error{why(local, -fd)};
   }
+  // A kernel that refuses leaves it to a hash of the addresses who gets which datagram.
+  attach_listener_lanes(listener.fds.front(), local.address.is_v4(), workers);
   buffers_ = buffers_of(listener.fds.front());
   return Unit{};
 }
 
 Status SocketSet::prepare(std::uint16_t queue, const Port::WorkerContext& context) {
-  const std::uint32_t capacity = context.sockets + static_cast<std::uint32_t>(listeners_.size());
+  const std::uint32_t capacity = context.sockets + static_cast<std::uint32_t>(kLanes * listeners_.size());
   auto made = SocketQueue::create(capacity, context.mbufs, options_, *context.block, context.wake);
   if (!made) return Error{made.error()};
   if (queues_.size() <= queue) queues_.resize(queue + 1u);
   queues_[queue] = std::move(*made);
   for (Listener& listener : listeners_) {
-    if (auto added = queues_[queue]->add_listener(std::exchange(listener.fds[queue], -1), listener.local);
-        !added) {
-      return Error{wire::to_string(listener.local) + ": " + added.error()};
+    for (int& fd : std::span(listener.fds).subspan(kLanes * queue, kLanes)) {
+      if (auto added = queues_[queue]->add_listener(std::exchange(fd, -1), listener.local); !added) {
+        return Error{wire::to_string(listener.local) + ": " + added.error()};
+      }
     }
   }
   return Unit{};

@@ -29,7 +29,7 @@ public:
 private:
   struct Listener {
     wire::Endpoint local;
-    std::vector<int> fds;  // one for each worker, -1 once its queue has it
+    std::vector<int> fds;  // kLanes for each worker, -1 once its queue has it
   };
   Status listen_on(const wire::Endpoint& local, std::uint16_t workers);
 

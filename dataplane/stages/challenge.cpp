@@ -91,7 +91,7 @@ bool admit_unproved(Lcore& lcore, const Packet& packet) noexcept {
   std::memcpy(&source, packet.key.remote.data(), sizeof source);
   switch (lcore.sources->admit(source, lcore.now_ns)) {
     case Lcore::Sources::Verdict::kPass:
-      return true;
+      break;
     case Lcore::Sources::Verdict::kSourceOver:
       lcore.drop(packet.mbuf, DropReason::k_source_over_rate);
       return false;
@@ -99,6 +99,9 @@ bool admit_unproved(Lcore& lcore, const Packet& packet) noexcept {
       lcore.drop(packet.mbuf, DropReason::k_unproved_over_rate);
       return false;
   }
+  // What a wire brings is not from ourselves.
+  if (!lcore.locals.hairpins(client_of(packet).address)) return true;
+  lcore.drop(packet.mbuf, DropReason::k_ip_source_invalid);
   return false;
 }
 

@@ -36,9 +36,13 @@ void serve(Lcore& lcore, Packet& packet) noexcept {
   if (!stun::is_accepted(message.method(), message_class))
     return lcore.drop(packet.mbuf, DropReason::k_stun_method);
   // Who has an allocation has proved who he is, and his Refresh must not suffer from others at his address.
-  if (!has_allocation(lcore, packet) && !admit_unproved(lcore, packet)) return;
+  const bool unproved = !has_allocation(lcore, packet);
+  if (unproved && !admit_unproved(lcore, packet)) return;
   if (is_binding && !lcore.secure_stun) return binding(lcore, packet, message);
-  if (!challenge(lcore, packet, message)) punt(lcore, packet, shm::Event::kStunRequest);
+  if (challenge(lcore, packet, message)) return;
+  // Nonces do not keep away who has many addresses. One half of the way to control is for established calls.
+  if (unproved && lcore.events.half_full()) return lcore.drop(packet.mbuf, DropReason::k_event_ring_full);
+  punt(lcore, packet, shm::Event::kStunRequest);
 }
 
 }  // namespace

@@ -177,9 +177,19 @@ TEST_F(Requests, without_control_requests_are_dropped_and_counted) {
 }
 
 TEST_F(Requests, full_event_ring_drops_and_counts) {
-  for (int i = 0; i < 1200; ++i) receive(build(from_client(message(0x0003))));
+  install_allocation();
+  for (int i = 0; i < 1200; ++i) receive(build(from_client(message(0x0004))));
   EXPECT_EQ(counter(Counter::k_stun_to_control), 1024u);
   EXPECT_EQ(drops(DropReason::k_event_ring_full), 1200u - 1024u);
+}
+
+TEST_F(Requests, half_of_the_event_ring_is_for_who_has_an_allocation) {
+  for (int i = 0; i < 600; ++i) receive(build(from_client(message(0x0003))));
+  EXPECT_EQ(counter(Counter::k_stun_to_control), 513u);
+  EXPECT_EQ(drops(DropReason::k_event_ring_full), 600u - 513u);
+  install_allocation();
+  for (int i = 0; i < 100; ++i) receive(build(from_client(message(0x0004))));
+  EXPECT_EQ(counter(Counter::k_stun_to_control), 613u);
 }
 
 TEST_F(Requests, a_response_whose_fact_was_refused_is_withheld) {

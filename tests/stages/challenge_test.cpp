@@ -214,5 +214,18 @@ TEST_F(Unproved, ports_whose_services_answer_answers_get_none) {
   EXPECT_EQ(drops(DropReason::k_source_reflects), 12u);
 }
 
+TEST_F(Unproved, our_own_addresses_ask_nothing) {
+  set_challenge();
+  for (const wire::IpAddress& address : {server_.address, relay_v4_.address}) {
+    for (const stun::Method method : {stun::Method::kBinding, stun::Method::kAllocate}) {
+      UdpFrame frame = from_client(plain(method));
+      frame.source.address = address;
+      receive(build(frame));
+      EXPECT_TRUE(silent());
+    }
+  }
+  EXPECT_EQ(drops(DropReason::k_ip_source_invalid), 4u);
+}
+
 }  // namespace
 }  // namespace turnpike::test

@@ -94,11 +94,11 @@ def read(path):
 
 
 class Capture:
-    """tcpdump on one device of a lab, inbound packets only; use as a context manager, then look at packets()."""
+    """tcpdump on one device of a lab; use as a context manager, then look at packets(). `direction`: in, out or inout."""
 
-    def __init__(self, lab, role, device, path, match="udp"):
+    def __init__(self, lab, role, device, path, match="udp", direction="in"):
         self.path = path
-        self.command = lab.command(role, "tcpdump", "-i", device, "-Q", "in", "-n", "-U", "-s", "0", "-B", "16384",
+        self.command = lab.command(role, "tcpdump", "-i", device, "-Q", direction, "-n", "-U", "-s", "0", "-B", "16384",
                                    "--immediate-mode", "-w", path, *match.split())
 
     def __enter__(self):

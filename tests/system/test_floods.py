@@ -6,9 +6,10 @@ import socket
 import pytest
 
 import stun
+from amplification import HEADERS, measure
 from load import load, report, running, said
 from netns import Lab
-from pcap import Capture
+from spoof import Wire
 
 PER_SECOND, BURST, SECONDS = 1000, 2000, 1
 
@@ -43,19 +44,24 @@ def test_calls_go_on_beside_a_flood(lab, relay):
 
 
 @pytest.mark.usefixtures("relay")
-def test_amplification(lab, tmp_path):
-    """Of answers to requests of nothing but a header, as tcpdump sees them."""
-    client = lab.udp("client", Lab.CLIENT)
-    with Capture(lab, "client", "c0", tmp_path / "answers.pcap") as capture:
-        for method in (stun.BINDING, stun.ALLOCATE):
-            request = stun.Message(method, stun.REQUEST).encode()
-            assert len(request) == 20
-            client.sendto(request, (Lab.LISTEN, 3478))
-            client.recvfrom(2000)
-    success, challenge = [len(packet.payload) for packet in capture.packets()]
-    assert success == 32, "1.6 times"
-    # ERROR-CODE, REALM, NONCE and PASSWORD-ALGORITHMS, all of which RFC 8489 section 9.2.4 demands.
-    assert challenge == 20 + 8 + (4 + 12) + (4 + 32) + (4 + 8)
+@pytest.mark.parametrize("family", (4, 6))
+def test_amplification(lab, tmp_path, family):
+    """IP packets as tcpdump sees them. Nobody who has proved nothing gets more than RFC 8489 section 9.2.4 demands."""
+    found = {one.name: one for one in measure(lab, tmp_path / "both.pcap", family)}
+    headers = HEADERS[family]
+    success = found["binding"]
+    assert success.answer == "success" and success.request == 20 + headers
+    assert success.answers == 20 + (12 if family == 4 else 24) + headers and success.factor <= 1.6
+    # ERROR-CODE, REALM, NONCE and PASSWORD-ALGORITHMS.
+    challenge = 20 + 8 + (4 + 12) + (4 + 32) + (4 + 8) + headers
+    for name in ("allocate", "allocate, bare", "refresh", "stale nonce", "wrong password"):
+        assert found[name].answer == ("438" if name == "stale nonce" else "401"), name
+        assert found[name].answers == challenge, name
+    # Who knows the password is answered; yet less than he sent.
+    for name in ("refresh without allocation", "permission without allocation"):
+        assert found[name].answer in ("437", "400") and found[name].factor < 1, found[name]
+    for name in ("indication", "response", "channel data", "garbage"):
+        assert found[name].answers == 0 and found[name].answer == "nothing", name
 
 
 @pytest.mark.usefixtures("relay")
@@ -65,3 +71,27 @@ def test_ports_that_reflect_get_no_answer(lab, port):
     client.sendto(stun.Message(stun.BINDING, stun.REQUEST).encode(), (Lab.LISTEN, 3478))
     with pytest.raises(socket.timeout):
         client.recvfrom(2000)
+
+
+SOURCES = {4: ("10.0.1.1", "127.0.0.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"),
+           6: ("fd00:1::1", "::", "::1", "::ffff:10.0.1.2", "ff02::1", "ff0e::c")}
+
+
+@pytest.mark.parametrize("family", SOURCES)
+def test_nobody_is_answered_who_cannot_have_asked(lab, relay, family):
+    """The relay's own addresses, loopback, multicast, broadcast, and ports that reflect; a client that asks last is answered."""
+    host = Lab.CLIENT if family == 4 else Lab.CLIENT6
+    server = Lab.LISTEN if family == 4 else Lab.LISTEN6
+    level = relay.counters()["mbufs_in_use"]
+    with Wire(lab, "client", "c0", "relay", "s0") as wire:
+        for method in (stun.BINDING, stun.ALLOCATE):
+            request = stun.Message(method, stun.REQUEST).encode()
+            for source in SOURCES[family]:
+                for port in (40_000, 3478):
+                    wire.send((source, port), (server, 3478), request)
+            for port in (0, 7, 19, 53):
+                wire.send((host, port), (server, 3478), request)
+        wire.send((host, 40_001), (server, 3478), stun.Message(stun.BINDING, stun.REQUEST).encode())
+        answers = wire.until(lambda packet: packet.destination == (host, 40_001))
+    assert [packet.destination for packet in answers if packet.source == (server, 3478)] == [(host, 40_001)]
+    relay.wait_buffers(level)

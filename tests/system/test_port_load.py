@@ -30,3 +30,26 @@ def test_who_answers_for_nobody_is_told_what_to_do(lab, relay):
     command = [relay.binaries / "turnpike-load", "--port", "xdp:c0", "--no-huge", "--server", "10.0.1.77:3478",
                "--client-ip", "10.0.1.50", "--peer-ip", "10.0.1.60", "--rate", 1000]
     assert "server=10.0.1.77: nobody answers for it; give --relay-mac" in lab.run("client", *command, check=False)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("flood, sources, answer", (("binding", 500, "success"), ("allocate", 500, "401"), ("wrong-password", 8, "401"), ("garbage", 500, None)))
+def test_a_flood_of_frames_from_many_sources(lab, relay, family, flood, sources, answer):
+    """Slow enough for every budget: all of it is answered, at addresses that nobody has."""
+    server, _, _ = FAMILIES[family]
+    first = "10.0.1.100" if family == "v4" else "fd00:1::100"
+    level = relay.counters()["mbufs_in_use"]
+    neighbours = len(lab.run("relay", "ip", "neighbour", "show", "dev", "s0").splitlines())
+    command = [relay.binaries / "turnpike-load", "--port", "xdp:c0", "--no-huge", "--json", "--mode", "invalid", "--flood", flood, "--sources", sources,
+               "--server", server, "--client-ip", first, "--rate", 3000, "--seconds", 1]
+    output = lab.run("client", *command)
+    result = json.loads(output[output.index("{"):])
+    assert result["server_answers"] and result["sent"] > 1000
+    if answer:
+        assert result["answers"] == {answer: pytest.approx(result["sent"], abs=2 * 12)}  # ports that reflect are among them
+        size = {"success": 1.6 if family == "v4" else 2.2, "401": 92 / 28}.get(answer if flood != "wrong-password" else None)
+        assert size is None or result["amplification"] == pytest.approx(size, rel=0.02)
+    else:
+        assert result["answers"] == {}
+    relay.wait_buffers(level)
+    assert len(lab.run("relay", "ip", "neighbour", "show", "dev", "s0").splitlines()) <= neighbours + 1
