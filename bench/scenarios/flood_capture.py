@@ -21,7 +21,7 @@ def measure(preset):
     from amplification import measure as exchanges
     from netns import Lab
     from relay import Relay
-    with contextlib.ExitStack() as stack:
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="turnpike-p6-"))
         lab = Lab()
         stack.callback(lab.down)

@@ -23,7 +23,7 @@ GENERATOR_CPU, SERVER_CPU = 0, 1
 MODES = ("memif", "xdp", "gso", "turnserver")
 FLOODS = ("none", "binding", "allocate", "wrong-password", "garbage", "damaged", "binding@65536", "allocate@65536", "wrong-password@512", "garbage@65536")
 KINDS = ("binding", "allocate", "wrong-password", "garbage", "damaged")
-GOAL, CONTROL_GOAL, GROWTH_GOAL_KIB = 0.001, 0.5, 2048
+GOAL, CONTROL_GOAL, GROWTH_GOAL_KIB = 0.001, 0.5, 8192
 HUGEPAGES_WANTED = 768
 HEAD = (f"{'mode':12}{'flood':20}{'messages/s':>11}{'loss':>10}{'own':>7}{'p99 us':>9}{'CPU':>6}{'control':>9}{'KiB more':>10}{'mbufs':>7}"
         f"{'bytes x':>9}  answers")
