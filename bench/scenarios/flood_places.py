@@ -73,7 +73,11 @@ class Veth:
                 "--client-ip", CLIENT, "--peer-ip", PEER, "--first-port", FLOOD_PORT, "--sessions", FLOOD_SOCKETS]
 
     def read(self):
-        return Reading.of(self.server.pids, self.lab.server_cpu, self._ask if self.ours else None)
+        reading = Reading.of(self.server.pids, self.lab.server_cpu, self._ask if self.ours else None)
+        # A veth whose other end has an XDP program holds 256 packets, and drops what does not fit.
+        reading.kernel_drops["cable"] = sum(int(self.lab.run("exec", role, "cat", f"/sys/class/net/{device}/statistics/tx_dropped"))
+                                            for role, device in (("client", "c0"), ("peer", "p0")))
+        return reading
 
     def _ask(self, verb):
         return turnpikectl(ROOT / "build" / self.options.preset / "bin/turnpikectl", self.server.process.pid, self.server.log.parent / "run", verb)

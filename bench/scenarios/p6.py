@@ -25,7 +25,7 @@ FLOODS = ("none", "binding", "allocate", "wrong-password", "garbage", "damaged",
 KINDS = ("binding", "allocate", "wrong-password", "garbage", "damaged")
 GOAL, CONTROL_GOAL, GROWTH_GOAL_KIB = 0.001, 0.5, 8192
 HUGEPAGES_WANTED = 768
-HEAD = (f"{'mode':12}{'flood':20}{'messages/s':>11}{'loss':>10}{'own':>7}{'p99 us':>9}{'CPU':>6}{'control':>9}{'KiB more':>10}{'mbufs':>7}"
+HEAD = (f"{'mode':12}{'flood':20}{'messages/s':>11}{'loss':>10}{'own':>7}{'p99 us':>9}{'CPU':>6}{'waits':>7}{'control':>9}{'KiB more':>10}{'mbufs':>7}"
         f"{'bytes x':>9}  answers")
 
 
@@ -108,16 +108,18 @@ def make_row(place, flood, calls, report, costs):
 
 def show(one):
     share = "-" if one["control_share"] is None else f"{one['control_share']:.0%}"
+    waits = max(one["waited_share"].values(), default=0)
     growth = max(one["memory_growth_kib"].values(), default=0)
     print(f"{one['mode']:12}{one['scenario'][3:]:20}{one['flood_pps']:11.0f}{one['loss']:10.3%}{one['generator_late']:7}{one['p99_us']:9.0f}"
-          f"{one['server_busy']:6.0%}{share:>9}{growth:10}{one['mbufs'][1]:7}{one['amplification']:9.3f}  {one['flood_answers']}", flush=True)
+          f"{one['server_busy']:6.0%}{waits:7.0%}{share:>9}{growth:10}{one['mbufs'][1]:7}{one['amplification']:9.3f}  {one['flood_answers']}", flush=True)
 
 
 def complaints(one):
     """What our relay missed."""
     name = f"{one['mode']} under {one['scenario'][3:]}"
     if one["loss"] > GOAL:
-        yield f"{name}: {one['loss']:.2%} of the media lost (goal: {GOAL:.1%})"
+        waits = max(one["waited_share"].values(), default=0)
+        yield f"{name}: {one['loss']:.2%} of the media lost (goal: {GOAL:.1%}); the server waited for its CPU {waits:.0%} of the time"
     if one["control_share"] is not None and one["control_share"] > CONTROL_GOAL:
         yield f"{name}: control has {one['control_share']:.0%} of a CPU (goal: {CONTROL_GOAL:.0%})"
     for program, growth in one["memory_growth_kib"].items():

@@ -3,9 +3,11 @@
 #include "dataplane/port/listener_lanes.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <vector>
@@ -46,18 +48,19 @@ protected:
     for (const int fd : fds_) close(fd);
   }
   int open_client() const { return open_socket({server_.address, 0, 0}, false, false, false); }
-  // The socket that has got it; loopback delivers before the call returns.
+  // The socket that has got it, within a second.
   std::optional<std::size_t> send(int client, const Message& message) const {
     wire::SocketAddress to;
     const socklen_t size = wire::to_kernel(server_, to);
     EXPECT_EQ(sendto(client, message.data(), message.size(), 0, &to.any, size),
               static_cast<ssize_t>(message.size()));
-    std::optional<std::size_t> found;
-    for (std::size_t i = 0; i < fds_.size(); ++i) {
-      std::uint8_t byte;
-      if (recv(fds_[i], &byte, 1, MSG_DONTWAIT) >= 0) found = i;
-    }
-    return found;
+    std::vector<pollfd> readable;
+    for (const int fd : fds_) readable.push_back({fd, POLLIN, 0});
+    if (poll(readable.data(), readable.size(), 1000) != 1) return std::nullopt;
+    const auto found = std::ranges::find_if(readable, [](const pollfd& one) { return one.revents != 0; });
+    std::uint8_t byte;
+    EXPECT_GE(recv(found->fd, &byte, 1, 0), 0);
+    return static_cast<std::size_t>(found - readable.begin());
   }
 
   wire::Endpoint server_;
