@@ -19,7 +19,7 @@ public:
   explicit SocketSet(const SocketOptions& options) : options_(options) {}
   ~SocketSet();
 
-  // Binds listeners on every address that `listening` means (0.0.0.0 and [::]: all of the machine's), one for
+  // Binds listeners on every address that `listening` means (0.0.0.0 and [::]: all of the machine's), kLanes for
   // each worker. Errors name the address and the remedy.
   Status listen(const wire::Endpoint& listening, std::uint16_t workers);
   Status prepare(std::uint16_t queue, const Port::WorkerContext& context);
