@@ -19,8 +19,8 @@ public:
   explicit SocketSet(const SocketOptions& options) : options_(options) {}
   ~SocketSet();
 
-  // Binds listeners on every address that `listening` means (0.0.0.0 and [::]: all of the machine's), kLanes for
-  // each worker. Errors name the address and the remedy.
+  // Binds listeners on every address that `listening` means (0.0.0.0 and [::]: all of the machine's), kLanes
+  // for each worker. Errors name the address and the remedy.
   Status listen(const wire::Endpoint& listening, std::uint16_t workers);
   Status prepare(std::uint16_t queue, const Port::WorkerContext& context);
   SocketQueue& queue(std::uint16_t index) noexcept { return *queues_[index]; }

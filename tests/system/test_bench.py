@@ -140,8 +140,11 @@ def test_p5_weighs_allocations(tmp_path):
 
 
 def test_p6_floods_beside_calls(tmp_path):
-    quiet, flooded = bench("p6", tmp_path / "p6.json", "--modes", "gso", "--floods", "none,allocate", "--seconds", 1, "--rate", 2000,
-                           "--flood-rate", 5000)
-    assert quiet["flood_pps"] == 0 and quiet["mpps"] > 0.001
-    assert flooded["flood_pps"] > 1000 and flooded["flood_answers"]["401"] > 500 and flooded["server_answers"]
-    assert flooded["amplification"] > 1 and any(name.startswith("turnpike-contro") for name in flooded["cpu_share"])
+    rows = bench("p6", tmp_path / "p6.json", "--modes", "memif,gso", "--floods", "none,allocate@500", "--seconds", 1, "--rate", 2000,
+                 "--flood-rate", 5000, "--no-huge", "--nice", 0)
+    for mode, quiet, flooded in (("memif", *rows[:2]), ("gso", *rows[2:])):
+        assert quiet["mode"] == flooded["mode"] == mode
+        assert quiet["flood_pps"] == 0 and quiet["mpps"] > 0.001
+        assert flooded["flood_pps"] > 1000 and flooded["flood_answers"]["401"] > 500 and flooded["server_answers"]
+        assert flooded["amplification"] > 1 and flooded["control_share"] is not None
+        assert set(flooded["memory_growth_kib"]) == {"turnpike-datapl", "turnpike-contro"}
