@@ -141,7 +141,7 @@ def test_p5_weighs_allocations(tmp_path):
 
 def test_p6_floods_beside_calls(tmp_path):
     rows = bench("p6", tmp_path / "p6.json", "--modes", "memif,gso", "--floods", "none,allocate@500", "--seconds", 1, "--rate", 2000,
-                 "--flood-rate", 5000, "--no-huge", "--nice", 0)
+                 "--flood-rate", 5000, "--no-huge")
     for mode, quiet, flooded in (("memif", *rows[:2]), ("gso", *rows[2:])):
         assert quiet["mode"] == flooded["mode"] == mode
         assert quiet["flood_pps"] == 0 and quiet["mpps"] > 0.001
