@@ -26,13 +26,12 @@
 #include "dataplane/housekeeping.hpp"
 #include "dataplane/instance_lock.hpp"
 #include "dataplane/log.hpp"
+#include "dataplane/packet_memory.hpp"
 #include "dataplane/port/netdev.hpp"
 #include "dataplane/port/port_factory.hpp"
 
 namespace turnpike::dataplane {
 namespace {
-
-constexpr unsigned kMbufCache = 256;
 
 struct OwnedFd {
   explicit OwnedFd(int number) : fd(number) {}
@@ -43,11 +42,6 @@ struct OwnedFd {
   OwnedFd& operator=(const OwnedFd&) = delete;
   const int fd;
 };
-
-struct MempoolDeleter {
-  void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
-};
-using Mempool = std::unique_ptr<rte_mempool, MempoolDeleter>;
 
 // What one worker lcore is launched with.
 struct WorkerLaunch {
@@ -200,12 +194,21 @@ Status Dataplane::make_packet_memory() {
     const auto netdev = spec.kind == shm::PortKind::kXdp ? read_netdev(spec.device) : std::nullopt;
     room = std::max(room, (netdev ? netdev->mtu : spec.mtu) + kFrameOverhead);
   }
-  mbufs_.reset(rte_pktmbuf_pool_create("mbufs", options_.mbufs, kMbufCache, 0,
-                                       static_cast<std::uint16_t>(room + RTE_PKTMBUF_HEADROOM),
-                                       SOCKET_ID_ANY));
-  if (mbufs_) return Unit{};
-  return Error{"mbufs=" + std::to_string(options_.mbufs) + ": no memory for them (" +
-               rte_strerror(rte_errno) + "); lower --mbufs, raise --memory or reserve more hugepages"};
+  auto pool = make_mbufs(options_.mbufs, room);
+  if (!pool) {
+    return Error{"mbufs=" + std::to_string(options_.mbufs) + ": " + pool.error() +
+                 "; lower --mbufs, raise --memory or reserve more hugepages"};
+  }
+  mbufs_ = std::move(*pool);
+  const auto is_xdp = [](const PortSpec& spec) { return spec.kind == shm::PortKind::kXdp; };
+  if (std::none_of(options_.ports.begin(), options_.ports.end(), is_xdp)) return Unit{};
+  const std::uint32_t retired = retire_unreachable(mbufs_.get());
+  if (retired > options_.mbufs / 100) {
+    log_line(counted(retired, "packet buffer") + " of " + std::to_string(options_.mbufs) +
+             " cannot be used with xdp ports, because the hugepages are not in one piece; raise --mbufs by "
+             "as many");
+  }
+  return Unit{};
 }
 
 Status Dataplane::open_ports() {
