@@ -10,6 +10,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot  # pylint: disable=wrong-import-position,wrong-import-order
 
 import rows  # pylint: disable=wrong-import-position
+from soak_plot import plot_soak  # pylint: disable=wrong-import-position
 from surroundings import ROOT, fail  # pylint: disable=wrong-import-position
 
 # So that the same report gives the same file.
@@ -122,6 +123,8 @@ def plots(bench, report):
                 "p1-payload": plot_rates(report, "payload", "flows", "sessions", "One worker over memif", False)}
     if bench == "p2":
         return {"p2-latency": plot_latency(report)}
+    if bench == "soak":
+        return {"soak": plot_soak(report)}
     return {f"{bench}-ratio": plot_ratios(report)}
 
 

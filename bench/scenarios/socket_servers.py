@@ -61,17 +61,19 @@ def process_tree(pid):
     """The process and all its descendants."""
     pids = [pid]
     for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            pids += process_tree(int(child))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            for child in thread.read_text().split():
+                pids += process_tree(int(child))
     return pids
 
 
 class Server:
     """A server that runs in the relay's namespace on its CPU, from enter to exit."""
 
-    def __init__(self, mode, lab, directory, preset, certificate=()):
-        """`certificate`: options that name one; without it coturn serves neither TLS nor DTLS."""
+    def __init__(self, mode, lab, directory, preset, certificate=(), workers=1):
+        """`certificate`: options that name one; without it coturn serves neither TLS nor DTLS. `workers`: of ours."""
         self.mode = mode
+        self.workers = workers
         self.lab = lab
         self.log = directory / f"{mode.name}.log"
         self.certificate = certificate
@@ -86,10 +88,10 @@ class Server:
                 "--userdb", directory / "turndb", "--pidfile", directory / "turnserver.pid")
 
     def _turnpike(self, directory, preset):
-        # The main lcore only keeps house; it and control share the worker's CPU.
-        cpu = self.lab.server_cpu
+        # The main lcore only keeps house; it, all workers and control share one CPU.
+        lcores = ",".join(f"{lcore}@{self.lab.server_cpu}" for lcore in range(self.workers + 1))
         return (ROOT / "scripts/run", "--no-build", "--preset", preset, "--runtime-dir", directory / "run",
-                "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "--listening-ip", LISTEN, "--relay-ip", RELAY,
+                "--workers", self.workers, "--lcores", lcores, "--no-huge", "--listening-ip", LISTEN, "--relay-ip", RELAY,
                 "--user", "alice:secret", "--realm", "example.org", "--allowed-peer-ip", "10.0.0.0/8",
                 *self.certificate, *((("--max-connections-per-ip", 0, "--connection-ratelimit-cps", 0, "--connection-total-cps", 0,
                     "--unauthorized-ratelimit-rps", 0)) if self.certificate else ()))
@@ -105,6 +107,14 @@ class Server:
             self.__exit__()
             raise
         return self
+
+    def pid_of(self, program):
+        """Among its processes; None while it is not there."""
+        for pid in process_tree(self.process.pid):
+            with contextlib.suppress(FileNotFoundError):  # it has ended since
+                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == program[:15]:
+                    return pid
+        return None
 
     def _ready(self):
         if not self.mode.program:

@@ -2,13 +2,18 @@
 """turnpike-load over kernel sockets against our relay, and the front of scripts/bench."""
 
 import json
+import random
 import re
 import subprocess
+import sys
 
 import pytest
 
 from load import assert_whole, load, run_load
 from netns import ROOT
+
+sys.path.append(str(ROOT / "bench/scenarios"))
+from flatness import trend  # pylint: disable=wrong-import-position,import-error
 
 SESSIONS, RATE, SECONDS = 8, 4000, 1
 
@@ -96,7 +101,7 @@ def test_micro_bench_wants_something_to_run():
     assert done.returncode == 1 and "--filter" in done.stderr
 
 
-@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "p7", "streams", "micro"))
+@pytest.mark.parametrize("bench", ("p1", "p3", "p4", "p5", "p6", "p7", "streams", "soak", "micro"))
 def test_bench_explains_itself(bench):
     done = subprocess.run([ROOT / "scripts/bench", bench, "--help"], capture_output=True, text=True, check=True,
                           timeout=30)
@@ -148,3 +153,29 @@ def test_p6_floods_beside_calls(tmp_path):
         assert flooded["flood_pps"] > 1000 and flooded["flood_answers"]["401"] > 500 and flooded["server_answers"]
         assert flooded["amplification"] > 1 and flooded["control_share"] is not None
         assert set(flooded["memory_growth_kib"]) == {"turnpike-datapl", "turnpike-contro"}
+
+
+@pytest.mark.parametrize("growth, grows", ((lambda minute: 10 * minute, True), (lambda minute: 0, False),
+                                           (lambda minute: 900 if minute > 8 else 0, False), (lambda minute: 2000 if minute == 55 else 0, False)),
+                         ids=("leak", "level", "start", "peak"))
+def test_what_grows_is_told_from_noise(growth, grows):
+    """KiB over an hour, with the noise of an allocator."""
+    chance = random.Random(1)
+    times = [5 * number for number in range(720)]
+    values = [20_000 + growth(time / 60) + chance.gauss(0, 50) for time in times]
+    assert trend(times, values, tolerance=100).grows == grows
+
+
+def test_soak_watches_both_programs(tmp_path):
+    """Seconds say nothing of growth, nor of loss on a busy machine; everything else is as in an hour."""
+    report = tmp_path / "soak.json"
+    options = ("--seconds", 14, "--every", 1, "--life", 2, "--sessions", 40, "--rate", 1000)
+    done = subprocess.run([ROOT / "scripts/bench", "soak", "--no-build", "--json", report, *map(str, options)], capture_output=True, text=True,
+                          check=False, timeout=150)
+    assert report.exists() and not re.search(r"left over|ended with code", done.stderr), done.stdout + done.stderr
+    found = json.loads(report.read_text())
+    loads = {row["mode"]: row["load"] for row in found["results"] if row["scenario"] == "soak-load"}
+    assert set(loads) == {"udp", "indications", "tcp", "tls", "dtls"}
+    assert all(load["sessions_ended"] > 0 and load["delivered"] > 0 for load in loads.values())
+    assert min(map(len, found["series"].values())) >= 10 and max(found["series"]["sessions"]) > 20
+    assert found["left"]["sessions"]["after"] == 0

@@ -62,7 +62,12 @@ void Churn::begin(std::uint32_t client) {
   const std::uint32_t each = scene_.options().sockets.peers_per_client;
   const wire::Endpoint endpoint = client_endpoint(scene_.options(), client, life.sessions++);
   for (std::uint32_t i = 0; i < each; ++i) scene_.sessions()[client * each + i].client = endpoint;
-  take(scene_.clients().open(client));
+  const Status opened = scene_.clients().open(client);
+  if (!opened && scene_.options().sockets.transport != ClientTransport::kUdp) {
+    ++counts_.failed;  // the server is busy, or refuses connections: the others go on
+    return become(client, State::kIdle, Clock::now() + kAgain);
+  }
+  take(opened);
   take(run_.receiver().watch(kToClient, client));
   if (!error_.empty()) return;
   scene_.signalling().set_up_one(client);
