@@ -97,10 +97,11 @@ public:
     }
     return launch_workers();
   }
-  void run() {
+  Ending run() {
     notifier_.ready("waiting for control");
-    housekeeping_->run();
+    const Ending ending = housekeeping_->run();
     notifier_.stopping();
+    return ending;
   }
 
 private:
@@ -322,11 +323,10 @@ void Dataplane::stop_workers() {
 
 }  // namespace
 
-Status run_dataplane(const StartOptions& options) {
+Result<Ending> run_dataplane(const StartOptions& options) {
   Dataplane dataplane(options);
-  if (auto started = dataplane.start(); !started) return started;
-  dataplane.run();
-  return Unit{};
+  if (auto started = dataplane.start(); !started) return Error{started.error()};
+  return dataplane.run();
 }
 
 }  // namespace turnpike::dataplane

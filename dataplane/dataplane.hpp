@@ -3,11 +3,13 @@
 #pragma once
 
 #include "common/base/result.hpp"
+#include "dataplane/ending.hpp"
 #include "dataplane/options.hpp"
 
 namespace turnpike::dataplane {
 
-// Returns after SIGTERM or SIGINT; an error when it could not start.
-Status run_dataplane(const StartOptions& options);
+// Returns after SIGTERM or SIGINT, or when another process has to open a port's device; an error when it
+// could not start.
+Result<Ending> run_dataplane(const StartOptions& options);
 
 }  // namespace turnpike::dataplane

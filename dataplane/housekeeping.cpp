@@ -77,7 +77,7 @@ Status Housekeeping::prepare() {
   reactor_.add(config_.wake_main, [this] { drain_eventfd(config_.wake_main); });
   reactor_.add(config_.signals, [this] {
     signalfd_siginfo info;
-    stopping_ = read(config_.signals, &info, sizeof info) == sizeof info || stopping_;
+    if (read(config_.signals, &info, sizeof info) == sizeof info) ending_ = Ending::kSignal;
   });
   const shm::HandoverDescriptors descriptors{config_.region->fd(), config_.wake_main, config_.wake_workers,
                                              config_.wake_control};
@@ -93,9 +93,10 @@ Status Housekeeping::prepare() {
   return Unit{};
 }
 
-void Housekeeping::run() {
-  while (!stopping_) pass();
+Ending Housekeeping::run() {
+  while (!ending_) pass();
   if (control_->attached()) keep_twins();
+  return *ending_;
 }
 
 // Control waits for the next dataplane, which is to find its addresses.
@@ -202,11 +203,28 @@ void Housekeeping::check_links() {
       log_line("port=" + port.name + (state.link_up ? ": link up" : ": link down"));
       if (port.host_path() != nullptr) port.host_path()->set_carrier(state.link_up);
     }
+    if (state.device == DeviceState::kGone) log_line("port=" + port.name + ": its netdev is gone");
     states_[i] = state;
     store_state(config_.region->port(port.index), state);
     changed = true;
   }
   if (changed) tell_control(shm::Event::kPortChanged);
+  find_lost_device();
+}
+
+// Not before all netdevs are there again: the next dataplane needs every one of them.
+void Housekeeping::find_lost_device() {
+  const auto has = [this](DeviceState device) {
+    return std::find_if(states_.begin(), states_.end(),
+                        [device](const PortState& state) { return state.device == device; });
+  };
+  if (has(DeviceState::kGone) != states_.end()) return;
+  const auto lost = has(DeviceState::kMustReopen);
+  if (lost == states_.end()) return;
+  log_line(
+      "port=" + config_.ports[static_cast<std::size_t>(lost - states_.begin())]->name +
+      ": its device was replaced or must be reset; ending for the next turnpike-dataplane, which opens it");
+  ending_ = Ending::kReopen;
 }
 
 // A full ring loses nothing: the records themselves are what control reads.

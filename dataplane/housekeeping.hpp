@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "common/shm/region.hpp"
 #include "dataplane/clock.hpp"
 #include "dataplane/control_socket.hpp"
+#include "dataplane/ending.hpp"
 #include "dataplane/port/managed_port.hpp"
 #include "dataplane/reactor.hpp"
 #include "dataplane/watchdog.hpp"
@@ -36,7 +38,7 @@ class Housekeeping {
 public:
   static Result<std::unique_ptr<Housekeeping>> create(const HousekeepingConfig& config);
 
-  void run();  // until a signal
+  Ending run();
 
 private:
   explicit Housekeeping(const HousekeepingConfig& config);
@@ -52,6 +54,7 @@ private:
   void take_frames(HostPath& twin);
   void every_second(std::uint64_t now);
   void check_links();
+  void find_lost_device();
   void tell_control(shm::Event event);
   shm::WorkerBlock& block() const { return config_.region->worker(config_.region->capacity().workers); }
   void count(shm::Counter counter) const;
@@ -66,7 +69,7 @@ private:
   Watchdog watchdog_;
   std::vector<PortState> states_;  // as told last
   std::uint64_t next_second_ns_ = 0;
-  bool stopping_ = false;
+  std::optional<Ending> ending_;
 };
 
 // What control reads about a port before anything changes.

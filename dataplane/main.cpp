@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // turnpike-dataplane: moves the relay's UDP packets between ports.
+#include <sysexits.h>
+
 #include <cstdio>
 #include <exception>
 
@@ -37,8 +39,11 @@ int run(int argc, char** argv) {
   config::hide_secrets(argc, argv);
   options->wipe_secrets();
   const auto ended = dataplane::run_dataplane(*start);
-  if (!ended) dataplane::log_line(ended.error());
-  return ended ? 0 : 1;
+  if (!ended) {
+    dataplane::log_line(ended.error());
+    return 1;
+  }
+  return *ended == dataplane::Ending::kReopen ? EX_TEMPFAIL : 0;  // for who starts it again
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ Status DevicePort::apply(const LocalAddressList& list) {
 }
 
 PortState DevicePort::state() const {
-  return {device_->link_up(), device_->mtu(), twin_ ? twin_->ifindex() : 0, device_->mac()};
+  return {device_->link_up(), device_->mtu(), twin_ ? twin_->ifindex() : 0, device_->mac(),
+          device_->lost() ? DeviceState::kMustReopen : DeviceState::kServes};
 }
 
 }  // namespace turnpike::dataplane

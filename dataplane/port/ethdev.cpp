@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,12 @@ constexpr std::uint16_t kDescriptors = 1024;  // where the driver recommends no 
 constexpr std::uint64_t kRxOffloads = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 constexpr std::uint64_t kTxOffloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 constexpr std::uint64_t kRssFields = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+constexpr std::array kLosses{RTE_ETH_EVENT_INTR_RESET, RTE_ETH_EVENT_INTR_RMV};
+
+int on_loss(std::uint16_t, rte_eth_event_type, void* lost, void*) {
+  static_cast<std::atomic<bool>*>(lost)->store(true, std::memory_order_relaxed);
+  return 0;
+}
 
 }  // namespace
 
@@ -37,6 +44,11 @@ Result<Ethdev> Ethdev::probe(const std::string& devargs) {
   return Ethdev(id, name);
 }
 
+Ethdev::Ethdev(std::uint16_t id, std::string name)
+    : id_(id), name_(std::move(name)), lost_(std::make_unique<std::atomic<bool>>(false)) {
+  for (const auto event : kLosses) rte_eth_dev_callback_register(id_, event, on_loss, lost_.get());
+}
+
 Ethdev::Ethdev(Ethdev&& other) noexcept { *this = std::move(other); }
 
 Ethdev& Ethdev::operator=(Ethdev&& other) noexcept {
@@ -45,11 +57,13 @@ Ethdev& Ethdev::operator=(Ethdev&& other) noexcept {
   std::swap(rx_queues_, other.rx_queues_);
   std::swap(tx_queues_, other.tx_queues_);
   std::swap(multi_segment_tx_, other.multi_segment_tx_);
+  std::swap(lost_, other.lost_);
   return *this;
 }
 
 Ethdev::~Ethdev() {
   if (id_ == RTE_MAX_ETHPORTS) return;
+  for (const auto event : kLosses) rte_eth_dev_callback_unregister(id_, event, on_loss, lost_.get());
   stop();
   rte_eth_dev_close(id_);
 }

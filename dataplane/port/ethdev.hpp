@@ -4,7 +4,9 @@
 
 #include <rte_ethdev.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "common/base/result.hpp"
@@ -40,13 +42,15 @@ public:
   std::uint16_t tx_queues() const { return tx_queues_; }
   bool multi_segment_tx() const { return multi_segment_tx_; }
   bool link_up() const;
+  // Its driver says that it must be reset (a VF whose PF was) or that it is gone.
+  bool lost() const { return lost_->load(std::memory_order_relaxed); }
   std::uint16_t mtu() const;
   shm::MacAddress mac() const;
   int socket_id() const;
   std::string driver() const;
 
 private:
-  Ethdev(std::uint16_t id, std::string name) : id_(id), name_(std::move(name)) {}
+  Ethdev(std::uint16_t id, std::string name);
   Error failed(const char* what, int error) const;
   Status configure(const EthdevConfig& config, const rte_eth_dev_info& info);
   Status setup_queues(const EthdevConfig& config, const rte_eth_dev_info& info);
@@ -57,6 +61,7 @@ private:
   std::uint16_t rx_queues_ = 0;
   std::uint16_t tx_queues_ = 0;
   bool multi_segment_tx_ = false;
+  std::unique_ptr<std::atomic<bool>> lost_;  // set by EAL's interrupt thread; where it is never changes
 };
 
 }  // namespace turnpike::dataplane

@@ -13,11 +13,18 @@
 
 namespace turnpike::dataplane {
 
+enum class DeviceState : std::uint8_t {
+  kServes,
+  kGone,        // until there is a netdev of that name again
+  kMustReopen,  // another one of that name, or the driver wants a reset: for the next dataplane
+};
+
 struct PortState {
   bool link_up = false;
   std::uint32_t mtu = 0;      // IP bytes that fit a frame
   std::uint32_t ifindex = 0;  // of the kernel's netdev, 0: none
   shm::MacAddress mac{};
+  DeviceState device = DeviceState::kServes;
 
   friend bool operator==(const PortState&, const PortState&) = default;
 };

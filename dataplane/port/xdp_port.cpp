@@ -50,6 +50,7 @@ Result<std::unique_ptr<ManagedPort>> XdpPort::open(const PortSpec& spec, std::ui
 
   std::unique_ptr<XdpPort> port(new XdpPort);
   port->netdev_ = spec.device;
+  port->ifindex_ = netdev->ifindex;
   // A tag that the NIC has taken out is seen neither by the XDP program nor by a worker.
   port->restore_vlan_ = set_vlan_stripping(spec.device, false);
   auto filter = XdpFilter::attach(spec, netdev->ifindex);
@@ -93,8 +94,9 @@ Status XdpPort::open_queue(const PortSpec& spec, const PortEnvironment& environm
 
 PortState XdpPort::state() const {
   const auto netdev = read_netdev(netdev_);
-  if (!netdev) return {};
-  return {netdev->running, netdev->mtu, netdev->ifindex, netdev->mac};
+  if (!netdev) return {false, 0, 0, {}, DeviceState::kGone};
+  return {netdev->running, netdev->mtu, netdev->ifindex, netdev->mac,
+          netdev->ifindex == ifindex_ ? DeviceState::kServes : DeviceState::kMustReopen};
 }
 
 }  // namespace turnpike::dataplane

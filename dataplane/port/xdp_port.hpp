@@ -35,6 +35,7 @@ private:
   Status open_queue(const PortSpec& spec, const PortEnvironment& environment, std::uint16_t queue);
 
   std::string netdev_;
+  std::uint32_t ifindex_ = 0;  // the sockets are of
   bool restore_vlan_ = false;  // the NIC's VLAN stripping was on
   std::unique_ptr<XdpFilter> filter_;
   std::vector<Ethdev>

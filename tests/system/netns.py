@@ -67,6 +67,21 @@ class Lab:
     def down(self):
         self._lab("down")
 
+    @contextlib.contextmanager
+    def without_peer_cable(self):
+        """s1 and p0 are gone meanwhile; then new ones take their places, addresses and all."""
+        self.run("relay", "ip", "link", "del", "s1")
+        try:
+            yield
+        finally:
+            subprocess.run(["ip", "link", "add", "s1", "netns", self.namespace("relay"), "type", "veth",
+                            "peer", "name", "p0", "netns", self.namespace("peer")], check=True)
+            for role, device, hosts in (("relay", "s1", (self.RELAY, self.RELAY6)), ("peer", "p0", (self.PEER, self.PEER6))):
+                self.run(role, "ip", "link", "set", device, "up")
+                for host in hosts:
+                    prefix = f"{host}/64" if ":" in host else f"{host}/24"
+                    self.run(role, "ip", "address", "add", prefix, "dev", device, *(("nodad",) if ":" in host else ()))
+
     def namespace(self, role):
         return f"{self.prefix}-{role}"
 

@@ -2,7 +2,6 @@
 """Either program may die, by SIGKILL, and the calls go on (docs/survival.md)."""
 
 import contextlib
-import os
 import pathlib
 import signal
 import socket
@@ -12,32 +11,14 @@ import time
 import pytest
 
 import stun
+from deaths import BINARIES, kill_program, wait_back
+from load import assert_whole, load
 from media import Media
-from netns import ROOT, Lab, inside
-from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay
+from netns import Lab, inside
+from relay import ADDRESSES, PEERS, PORTS, USERS, Relay, port_kinds
 from turn_client import Messages, TurnClient, TurnError
 
-BINARIES = ROOT / "build" / PRESET / "bin"
-
-
-def kill_program(lab, name):
-    """SIGKILL; scripts/run starts it again. Gives its PID."""
-    pid = next(pid for pid, command in lab.pids("relay").items() if command.startswith(str(BINARIES / name)))
-    os.kill(pid, signal.SIGKILL)
-    return pid
-
-
-def wait_back(relay, lab, sessions, not_before=0.0, timeout=20):
-    """Until both programs serve and all sessions are there; gives them."""
-    deadline = time.monotonic() + timeout
-    time.sleep(not_before)
-    while True:
-        with contextlib.suppress(Exception):
-            listed = relay.sessions()
-            if len(listed) == sessions and relay.ctl("status")["dataplane"]["attached"]:
-                return listed
-        assert time.monotonic() < deadline, relay.log()
-        time.sleep(0.05)
+FEWEST_MBUFS = {"xdp": 2 * 4096 + 64, "socket": 1024}  # the rings of two xdp ports, and a burst
 
 
 @contextlib.contextmanager
@@ -94,6 +75,24 @@ def test_control_is_killed(lab, own_relay, make_peer):
     assert "cannot go on" in relay.log()
 
 
+def test_as_few_packet_buffers_as_can_be(lab, port_kind):
+    """More is sent than the relay can take; afterwards nothing is lost, and all buffers are back but what a worker keeps at hand."""
+    relay = Relay(lab, "--mbufs", FEWEST_MBUFS[port_kind], kind=port_kind)
+
+    def in_use():
+        time.sleep(1.2)  # they are counted once a second
+        return sum(worker["counters"]["mbufs_in_use"] for worker in relay.ctl("status")["workers"])
+
+    try:
+        before = in_use()
+        flood = load(lab, "--sessions", 8, "--rate", 1_000_000, "--seconds", 1, "--train", 48, "--payload", 1200, "--direction", "both")
+        assert flood["delivered"] > 1000
+        assert_whole(load(lab, "--sessions", 4, "--rate", 1000, "--seconds", 1, "--direction", "both", "--first-port", 13000))
+        assert in_use() < before + 64
+    finally:
+        relay.stop()
+
+
 def test_dataplane_is_killed(lab, own_relay, make_peer):
     """All sessions are back without a word of their clients, those on TCP included."""
     relay, peer, other = own_relay, make_peer(), make_peer()
@@ -115,6 +114,23 @@ def test_dataplane_is_killed(lab, own_relay, make_peer):
         assert other.recv(100) == b"over TCP"
         assert streaming.refresh() == 600
     assert client.refresh() == 600
+    client.refresh(0)
+    client.close()
+
+
+@port_kinds("xdp")
+def test_netdev_is_removed_and_comes_back(lab, own_relay, make_peer):
+    """As when a driver is reloaded: the dataplane waits for the new one, and the call goes on over it."""
+    client = TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478))
+    client.allocate()
+    with Media(client, make_peer()) as media:
+        media.wait()
+        with lab.without_peer_cable():
+            time.sleep(1.5)
+            assert "port=xdp:s1: its netdev is gone" in own_relay.log() and own_relay.process.poll() is None
+        media.wait()
+        assert media.goes_on("client")
+    assert len(own_relay.sessions()) == 1 and "turnpike-dataplane ended to be started again" in own_relay.log()
     client.refresh(0)
     client.close()
 
