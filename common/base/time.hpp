@@ -13,4 +13,9 @@ using std::chrono::seconds;
 
 inline constexpr Time kNever = Time::max();
 
+// What stands in shared memory, whatever it is.
+constexpr Time time_of(std::uint64_t nanoseconds) {
+  return Time{static_cast<std::int64_t>(nanoseconds & (~std::uint64_t{0} >> 1))};
+}
+
 }  // namespace turnpike

@@ -17,7 +17,7 @@
 
 namespace turnpike::shm {
 
-inline constexpr std::uint32_t kLedgerVersion = 1;
+inline constexpr std::uint32_t kLedgerVersion = 2;
 inline constexpr std::uint64_t kLedgerMagic = 0x72'65'67'64'65'6c'00'00 + kLedgerVersion;  // "..ledger"
 
 enum class RecordPhase : std::uint32_t {
@@ -75,7 +75,22 @@ struct LedgerAddress {
   LocalAddress fact;
 };
 
-enum class LedgerTable : std::uint32_t { kAllocations, kPermissions, kChannels, kNonceKeys, kAddresses };
+// That the relay is being drained.
+struct LedgerDrain {
+  RecordPhase phase = RecordPhase::kUnused;
+  std::uint32_t reserved = 0;
+  std::uint64_t min_allocations = 0;
+  std::uint64_t ends_at_ns = 0;  // CLOCK_MONOTONIC, which all processes share; 0: never
+};
+
+enum class LedgerTable : std::uint32_t {
+  kAllocations,
+  kPermissions,
+  kChannels,
+  kNonceKeys,
+  kAddresses,
+  kDrain
+};
 
 // A record on its way to its place.
 struct alignas(kIsolation) LedgerJournal {
@@ -109,6 +124,7 @@ struct alignas(kIsolation) LedgerHeader {
   std::atomic<std::uint32_t> epoch;
   LedgerJournal journal;
   std::array<LedgerAddress, kMaxLocalAddresses> addresses;
+  LedgerDrain drain;
 };
 
 constexpr std::uint64_t first_fact_of(std::uint32_t epoch) { return std::uint64_t{epoch} << 40; }

@@ -23,6 +23,7 @@ UserTable::User* Commons::join(const UserName& user, std::uint32_t user_quota, s
 
 UserTable::User* Commons::rejoin(const UserName& user, std::uint64_t max_bps) {
   const Lock lock(mutex_);
+  ++allocations_;
   bandwidth_.exchange(0, max_bps);
   return users_.join(user);
 }

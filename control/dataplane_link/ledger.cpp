@@ -39,6 +39,7 @@ MutableBytes Ledger::place_of(LedgerTable table, std::uint32_t index) const {
     case LedgerTable::kNonceKeys:
       return record_in(std::span(&view_.worker->nonce_keys, 1), index);
     case LedgerTable::kAddresses:
+    case LedgerTable::kDrain:
       break;  // of the whole region
   }
   return {};

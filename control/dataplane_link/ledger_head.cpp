@@ -15,6 +15,7 @@ void begin_anew(const shm::Region& region) {
   shm::LedgerHeader& header = region.ledger();
   header.journal.armed.store(0, std::memory_order_relaxed);
   header.addresses.fill({});
+  header.drain = {};
   for (std::uint32_t worker = 0; worker < region.capacity().workers; ++worker) {
     shm::LedgerWorker& part = *region.ledger(static_cast<WorkerIndex>(worker)).worker;
     part.journal.armed.store(0, std::memory_order_relaxed);
@@ -32,15 +33,22 @@ LedgerHead::LedgerHead(const shm::Region& region) : header_(&region.ledger()) {
   header_->epoch.store(epoch_, std::memory_order_relaxed);
   takes_over_ = header_->ready.load(std::memory_order_acquire) == shm::kLedgerMagic;  // L2
   if (takes_over_) {
-    const auto place_of = [this](shm::LedgerTable table, std::uint32_t index) -> MutableBytes {
-      if (table != shm::LedgerTable::kAddresses || index >= header_->addresses.size()) return {};
-      return {reinterpret_cast<std::uint8_t*>(&header_->addresses[index]), sizeof(shm::LedgerAddress)};
-    };
-    takes_over_ = shm::recover<shm::PlainStores>(header_->journal, place_of);
+    takes_over_ = shm::recover<shm::PlainStores>(
+        header_->journal,
+        [this](shm::LedgerTable table, std::uint32_t index) { return place_of(table, index); });
   }
   if (takes_over_) return;
   header_->ready.store(0, std::memory_order_release);
   begin_anew(region);
+}
+
+MutableBytes LedgerHead::place_of(shm::LedgerTable table, std::uint32_t index) const {
+  const auto bytes_of = [](auto& record) {
+    return MutableBytes(reinterpret_cast<std::uint8_t*>(&record), sizeof record);
+  };
+  if (table == shm::LedgerTable::kDrain) return bytes_of(header_->drain);
+  if (table != shm::LedgerTable::kAddresses || index >= header_->addresses.size()) return {};
+  return bytes_of(header_->addresses[index]);
 }
 
 Result<std::vector<shm::LocalAddress>> LedgerHead::place(const std::vector<shm::LocalAddress>& addresses) {
@@ -89,11 +97,21 @@ void LedgerHead::put(std::uint32_t index, const shm::LedgerAddress& record) {
                                  header_->addresses[index], record);
 }
 
+std::optional<shm::LedgerDrain> LedgerHead::drain() const {
+  const shm::LedgerDrain& record = header_->drain;
+  return record.phase == RecordPhase::kLive ? std::optional(record) : std::nullopt;
+}
+
+void LedgerHead::put_drain(const shm::LedgerDrain& record) {
+  shm::replace<shm::PlainStores>(header_->journal, shm::LedgerTable::kDrain, 0, header_->drain, record);
+}
+
 void LedgerHead::set_ready() { header_->ready.store(shm::kLedgerMagic, std::memory_order_release); }  // L1
 
 void LedgerHead::move_to(const shm::Region& region) {
   shm::LedgerHeader& to = region.ledger();
   to.addresses = header_->addresses;
+  to.drain = header_->drain;
   to.epoch.store(epoch_, std::memory_order_relaxed);
   header_ = &to;
 }

@@ -266,6 +266,7 @@ void App::watch() {
   sigaddset(&stop, SIGHUP);
   sigaddset(&stop, SIGUSR1);
   pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // one that came meanwhile is delivered now
+  resume_drain();
   watch_dataplane();
   schedule_tick();
 }

@@ -60,6 +60,8 @@ private:
   Status change_all(const std::function<Status()>& common, const std::function<void(Shard&)>& each);
   std::string answer(std::string_view line);
   Drain::Relay drained_relay();  // draining.cpp
+  void keep_drain(const std::optional<DrainOrder>& order);
+  void resume_drain();
   // The dataplane's end, and waiting for another one (dataplane_loss.cpp).
   void watch_dataplane();
   void lose_dataplane();

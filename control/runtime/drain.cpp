@@ -23,7 +23,7 @@ void Drain::watch_signal(std::function<DrainLimits()> limits) {
   signal_.add(SIGUSR1, ignored);
   signal_.async_wait([this, limits = std::move(limits)](boost::system::error_code error, int) mutable {
     if (error) return;
-    if (limits_) {
+    if (order_) {
       spdlog::info("SIGUSR1: draining already; turnpikectl undrain ends it");
     } else {
       start(limits(), monotonic_now());
@@ -33,37 +33,48 @@ void Drain::watch_signal(std::function<DrainLimits()> limits) {
 }
 
 void Drain::start(const DrainLimits& limits, Time now) {
-  const bool was_on = limits_.has_value();
-  limits_ = limits;
-  ends_ = now + limits.deadline;
+  const bool has_deadline = limits.deadline > seconds{};
+  begin({limits.min_allocations, has_deadline ? std::optional(now + limits.deadline) : std::nullopt});
+  relay_.keep(order_);
+  spdlog::info("draining: nobody new, {} allocation(s) left; ends when {} or fewer are left{}",
+               relay_.allocations(), limits.min_allocations,
+               has_deadline ? ", or in " + std::to_string(limits.deadline.count()) + " s" : "");
+}
+
+void Drain::resume(const DrainOrder& order) {
+  begin(order);
+  spdlog::info("draining goes on, with {} allocation(s); ends when {} or fewer are left{}",
+               relay_.allocations(), order.min_allocations, order.ends ? ", or when its time is over" : "");
+}
+
+void Drain::begin(const DrainOrder& order) {
+  const bool was_on = order_.has_value();
+  order_ = order;
   was_empty_ = false;
   relay_.set_draining(true);
-  spdlog::info(
-      "draining: nobody new, {} allocation(s) left; ends when {} or fewer are left{}", relay_.allocations(),
-      limits.min_allocations,
-      limits.deadline > seconds{} ? ", or in " + std::to_string(limits.deadline.count()) + " s" : "");
   if (!was_on) schedule();
 }
 
 void Drain::undo() {
-  if (!limits_) return;
-  limits_.reset();
+  if (!order_) return;
+  order_.reset();
   timer_.cancel();
+  relay_.keep(order_);
   relay_.set_draining(false);
   spdlog::info("draining no more, with {} allocation(s)", relay_.allocations());
 }
 
 std::optional<Drain::State> Drain::state(Time now) const {
-  if (!limits_) return std::nullopt;
-  State state{relay_.allocations(), limits_->min_allocations, std::nullopt};
-  if (limits_->deadline > seconds{}) state.left = std::max(ends_ - now, Time{});
+  if (!order_) return std::nullopt;
+  State state{relay_.allocations(), order_->min_allocations, std::nullopt};
+  if (order_->ends) state.left = std::max(*order_->ends - now, Time{});
   return state;
 }
 
 void Drain::check(Time now) {
-  if (!limits_ || over_) return;
+  if (!order_ || over_) return;
   const std::size_t left = relay_.allocations();
-  const bool is_empty = left <= limits_->min_allocations;
+  const bool is_empty = left <= order_->min_allocations;
   if (is_empty && was_empty_) {
     spdlog::info("drained; {} allocation(s) left", left);
   } else if (has_passed_deadline(now)) {
@@ -73,6 +84,7 @@ void Drain::check(Time now) {
     return;
   }
   over_ = true;
+  relay_.keep(std::nullopt);
   relay_.end();
 }
 
@@ -81,7 +93,7 @@ void Drain::schedule() {
   timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     check(monotonic_now());
-    if (limits_ && !over_) schedule();
+    if (order_ && !over_) schedule();
   });
 }
 

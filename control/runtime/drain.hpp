@@ -20,12 +20,19 @@ struct DrainLimits {
   seconds deadline{};                 // or after this time; 0: never
 };
 
+struct DrainOrder {
+  std::uint64_t min_allocations = 0;
+  std::optional<Time> ends;  // nothing: never
+};
+
 class Drain {
 public:
   // What it does with the relay.
   struct Relay {
     std::function<std::size_t()> allocations;  // of all shards
     std::function<void(bool draining)> set_draining;
+    // What the next control goes on with (resume()); nothing: it need not drain.
+    std::function<void(const std::optional<DrainOrder>& order)> keep;
     std::function<void()> end;
   };
   Drain(boost::asio::io_context& io, Relay relay);
@@ -34,6 +41,8 @@ public:
   void watch_signal(std::function<DrainLimits()> limits);
   // Once more: other limits, and the deadline counts anew.
   void start(const DrainLimits& limits, Time now);
+  // What a former control had begun.
+  void resume(const DrainOrder& order);
   // Everything is as before. Nothing happens when it was not on.
   void undo();
 
@@ -52,14 +61,14 @@ public:
   void check(Time now);
 
 private:
+  void begin(const DrainOrder& order);
   void schedule();
-  bool has_passed_deadline(Time now) const { return limits_->deadline > seconds{} && now >= ends_; }
+  bool has_passed_deadline(Time now) const { return order_->ends && now >= *order_->ends; }
 
   Relay relay_;
   boost::asio::signal_set signal_;
   boost::asio::steady_timer timer_;
-  std::optional<DrainLimits> limits_;  // nothing: it is not on
-  Time ends_{};
+  std::optional<DrainOrder> order_;  // nothing: it is not on
   bool was_empty_ = false;
   bool over_ = false;
 };

@@ -18,7 +18,21 @@ Drain::Relay App::drained_relay() {
           [this](bool draining) {
             for (const auto& shard : shards_) shard->ask([&] { shard->engine().set_draining(draining); });
           },
-          [this] { first().stop(); }};
+          [this](const std::optional<DrainOrder>& order) { keep_drain(order); }, [this] { first().stop(); }};
+}
+
+void App::keep_drain(const std::optional<DrainOrder>& order) {
+  if (!order) return ledger_.put_drain({});
+  const Time ends = order->ends.value_or(Time{});
+  ledger_.put_drain(
+      {shm::RecordPhase::kLive, 0, order->min_allocations, static_cast<std::uint64_t>(ends.count())});
+}
+
+void App::resume_drain() {
+  const auto kept = ledger_.drain();
+  if (!kept) return;
+  const Time ends = time_of(kept->ends_at_ns);
+  drain_.resume({kept->min_allocations, ends > Time{} ? std::optional(ends) : std::nullopt});
 }
 
 // The shards have ended. Unless the next control is to go on with the sessions, the workers hear of their

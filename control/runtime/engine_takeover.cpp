@@ -20,10 +20,6 @@ turn::SlotId owner_of(WorkerIndex worker, const shm::Slot& slot) {
   return {worker, slot.index, slot.generation};
 }
 
-Time time_of(std::uint64_t nanoseconds) {
-  return Time{static_cast<std::int64_t>(nanoseconds & (~std::uint64_t{0} >> 1))};
-}
-
 turn::FiveTuple tuple_of(const shm::LedgerAllocation& record) {
   return {wire::ClientEndpoint(record.fact.client), wire::ServerEndpoint(record.fact.server),
           static_cast<turn::Transport>(record.transport)};

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from coturn import PORT, call, echo_peer
+from deaths import kill_program, wait_back
 from netns import Lab
 from relay import PEERS, USERS, Relay, port_kinds
 import stun
@@ -116,6 +117,25 @@ def test_signal_and_few_left(lab, drained):
     second.refresh(0)
     log = here.ends()
     assert "ended 1 allocation(s) that were left" in log and "reason=drained" in log
+
+
+def test_it_outlives_both_programs(lab, drained):
+    """The limits too; and undone it is not found again."""
+    here = drained("--max-restarts", 3)
+    client = here.client()
+    client.allocate()
+    here.relay.ctl("drain", "--deadline", 600)
+    for name in ("turnpike-control", "turnpike-dataplane"):
+        kill_program(lab, name)
+        wait_back(here.relay, lab, 1, 0.5)
+        state = here.state()
+        assert state["on"] and state["allocations"] == 1 and 500 < state["deadline_in_s"] < 600
+        assert here.refused() == (508, [])
+    here.relay.ctl("undrain")
+    kill_program(lab, "turnpike-control")
+    wait_back(here.relay, lab, 1, 0.5)
+    assert here.state() == {"on": False} and here.client().allocate()
+    here.relay.stop()
 
 
 def test_deadline_ends_all_threads(drained):

@@ -56,6 +56,13 @@ TEST_F(TwoServers, what_comes_for_a_worker_of_the_other_one_is_dropped) {
   EXPECT_EQ(part(0).server().counters().dropped_first_byte, 1u);
 }
 
+TEST_F(TwoServers, who_goes_on_after_a_takeover_is_counted) {
+  UserTable::User* user = shared().rejoin({"example.org", "alice", "alice"}, 0);
+  EXPECT_EQ(shared().allocation_count(), 1u);
+  shared().leave(user, 0);
+  EXPECT_EQ(shared().allocation_count(), 0u);
+}
+
 TEST_F(TwoServers, allocations_of_both_are_counted) {
   Commons& commons = shared();
   auto a = part(0).client(1), b = part(1).client(2), c = part(1).client(3);

@@ -16,7 +16,10 @@ protected:
   std::size_t allocations = 5;
   bool draining = false;
   int ends = 0;
-  Drain drain{io, {[this] { return allocations; }, [this](bool on) { draining = on; }, [this] { ++ends; }}};
+  std::optional<DrainOrder> kept;
+  Drain drain{io,
+              {[this] { return allocations; }, [this](bool on) { draining = on; },
+               [this](const std::optional<DrainOrder>& order) { kept = order; }, [this] { ++ends; }}};
 };
 
 TEST_F(DrainTest, is_over_when_all_are_gone_at_two_looks) {
@@ -90,6 +93,31 @@ TEST_F(DrainTest, undone_it_serves_again) {
   drain.check(at(11));
   EXPECT_EQ(ends, 0);
   EXPECT_FALSE(drain.is_over());
+}
+
+TEST_F(DrainTest, the_next_control_goes_on_with_what_is_kept) {
+  drain.start({4, seconds(60)}, at(0));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->min_allocations, 4u);
+  EXPECT_EQ(kept->ends, at(60));
+  draining = false;
+  Drain next{io,
+             {[this] { return allocations; }, [this](bool on) { draining = on; },
+              [this](const std::optional<DrainOrder>& order) { kept = order; }, [this] { ++ends; }}};
+  next.resume(*kept);
+  EXPECT_TRUE(draining);
+  EXPECT_EQ(next.state(at(20))->left, Time(seconds(40)));
+  next.check(at(60));
+  EXPECT_EQ(ends, 1);
+  EXPECT_FALSE(kept) << "what is over is not begun again";
+}
+
+TEST_F(DrainTest, what_is_undone_is_not_kept) {
+  drain.start({4, seconds(0)}, at(0));
+  ASSERT_TRUE(kept);
+  EXPECT_FALSE(kept->ends);
+  drain.undo();
+  EXPECT_FALSE(kept);
 }
 
 TEST_F(DrainTest, a_signal_begins_it_and_a_second_one_changes_nothing) {
