@@ -79,7 +79,8 @@ Status Shard::make_engine(Engine::Relay relay) {
 void Shard::open_wake_ups() {
   for (const WorkerIndex ring : engine_->rings()) {
     asleep_.push_back(&attachment_.region().worker(ring).control_asleep);
-    wake_ups_.push_back(std::make_shared<WakeUp>(Descriptor(io_, duplicate(attachment_.wake_control(ring)))));
+    wake_ups_.push_back(
+        std::make_shared<WakeUp>(WakeUp{Descriptor(io_, duplicate(attachment_.wake_control(ring))), 0}));
   }
 }
 
