@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Both programs as a service manager sees them: readiness, watchdog, end; and the units that are installed."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -71,15 +73,31 @@ class Manager:
         self.socket.close()
 
 
+@contextlib.contextmanager
+def standing_still(thread):
+    """A thread that is traced stands still while the others go on, as one would that hangs."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    seize, interrupt, detach = 0x4206, 0x4207, 17
+    assert libc.ptrace(seize, thread, 0, 0) == 0
+    try:
+        assert libc.ptrace(interrupt, thread, 0, 0) == 0
+        os.waitpid(thread, 0x40000000)  # __WALL: it has stopped
+        yield
+    finally:
+        libc.ptrace(detach, thread, 0, 0)
+
+
 @pytest.fixture(name="pair")
-def make_pair(lab):
+def make_pair(lab, request):
+    """Both programs with the options that the test gives."""
+    options = getattr(request, "param", ())
     with tempfile.TemporaryDirectory(prefix="turnpike-service-") as runtime:
-        dataplane = Manager(lab, "turnpike-dataplane", runtime)
+        dataplane = Manager(lab, "turnpike-dataplane", runtime, *options)
         control = None
         try:
             ready = dataplane.until("READY=1")
             assert "STATUS=waiting for control" in ready
-            control = Manager(lab, "turnpike-control", runtime, abstract=True)
+            control = Manager(lab, "turnpike-control", runtime, *options, abstract=True)
             yield dataplane, control
         finally:
             for manager in (control, dataplane):
@@ -104,25 +122,32 @@ def test_ready_watchdog_and_stopping(pair):
     assert control.process.wait(timeout=20) == dataplane.process.wait(timeout=20) == 0
 
 
+def goes_silent(manager, settles):
+    """No WATCHDOG=1 comes any more, after the time that it takes to notice."""
+    time.sleep(settles)
+    while not manager.silent_for(0.01):
+        pass  # what was sent before
+    return manager.silent_for(2.5)
+
+
 def test_a_hung_worker_stops_the_watchdog(pair):
-    """A thread that is traced stands still while the others go on, as one would that hangs."""
     dataplane, _ = pair
-    worker = dataplane.thread("rte-worker")
     dataplane.until("WATCHDOG=1", timeout=4)
-    libc = __import__("ctypes").CDLL(None, use_errno=True)
-    seize, interrupt, detach = 0x4206, 0x4207, 17
-    assert libc.ptrace(seize, worker, 0, 0) == 0
-    try:
-        assert libc.ptrace(interrupt, worker, 0, 0) == 0
-        os.waitpid(worker, 0x40000000)  # __WALL: it has stopped
-        time.sleep(2.5)  # a worker may sleep for a while on its sockets
-        while not dataplane.silent_for(0.01):
-            pass  # what was sent before
-        assert dataplane.silent_for(2.5)
+    with standing_still(dataplane.thread("rte-worker")):
+        assert goes_silent(dataplane, 2.5)  # a worker may sleep for a while on its sockets
         assert "worker 0 stands still" in dataplane.output.read_text(encoding="utf-8")
-    finally:
-        libc.ptrace(detach, worker, 0, 0)
     dataplane.until("WATCHDOG=1", timeout=6)
+
+
+@pytest.mark.parametrize("pair", [("--workers", 2, "--lcores", "0@0,1@0,2@1", "--control-threads", 2)], indirect=True, ids=["two"])
+def test_a_hung_thread_of_control_stops_the_watchdog(pair):
+    """Although the first one, which sends it, goes on."""
+    _, control = pair
+    control.until("READY=1")
+    control.until("WATCHDOG=1", timeout=4)
+    with standing_still(control.thread("control-1")):
+        assert goes_silent(control, 4)
+    control.until("WATCHDOG=1", timeout=6)
 
 
 def write_units(directory):
