@@ -2,6 +2,8 @@
 // What a driver tells about its device reaches the port's state.
 #include "dataplane/port/ethdev.hpp"
 
+#include <string>
+
 #include "tests/stages/stage_fixture.hpp"
 
 // ethdev's side for drivers, of which Debian has no header.
@@ -15,7 +17,8 @@ namespace {
 class EthdevTest : public StageTest, public ::testing::WithParamInterface<rte_eth_event_type> {};
 
 TEST_P(EthdevTest, lost_when_its_driver_says_so) {
-  auto probed = dataplane::Ethdev::probe("net_null0");
+  auto probed = dataplane::Ethdev::probe("net_null" +
+                                         std::to_string(GetParam()));  // one that was closed never comes back
   ASSERT_TRUE(probed) << probed.error();
   ASSERT_EQ(probed->id(), 0) << "the event below is the first device's";
   dataplane::Ethdev device = std::move(*probed);
