@@ -111,7 +111,7 @@ class Server:
     def pid_of(self, program):
         """Among its processes; None while it is not there."""
         for pid in process_tree(self.process.pid):
-            with contextlib.suppress(FileNotFoundError):  # it has ended since
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
                 if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == program[:15]:
                     return pid
         return None
