@@ -82,6 +82,10 @@ private:
   void start(bool takes_over) {
     engine_.reset();
     auto served = choose_addresses(world_.options, world_.attachment->ports(), network_);
+    if (!served) {  // a control that is told nonsense of its ports ends; the next one is told the truth
+      restore_port();
+      served = choose_addresses(world_.options, world_.attachment->ports(), network_);
+    }
     FUZZ_CHECK(served);
     const auto config = server_config(world_.options, capacity(), *served, {0, 1});
     const auto addresses = served->facts(world_.options, config.relay_ports());
@@ -96,6 +100,10 @@ private:
     }
     engine_->announce();
     pass();
+  }
+
+  void restore_port() {
+    std::memcpy(static_cast<void*>(&region().port(0)), world_.port_record.data(), world_.port_record.size());
   }
 
   // Anything of what a worker's ledger begins with, or of its first records.
@@ -263,7 +271,7 @@ private:
       pattern_header().assign(bytes, bytes + sizeof header);
     }
     std::memcpy(static_cast<void*>(&region().header()), pattern_header().data(), pattern_header().size());
-    std::memcpy(static_cast<void*>(&region().port(0)), world_.port_record.data(), world_.port_record.size());
+    restore_port();
     for (WorkerIndex ring = 0; ring <= capacity().workers; ++ring) {
       for (const shm::RingView& view : {region().event_ring(ring), region().command_ring(ring)}) {
         view.indices->head.store(0);
