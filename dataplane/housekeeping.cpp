@@ -95,8 +95,27 @@ Status Housekeeping::prepare() {
 
 Ending Housekeeping::run() {
   while (!ending_) pass();
-  if (control_->attached()) keep_twins();
+  if (control_->attached())
+    keep_twins();
+  else
+    tell_lost_sessions();
   return *ending_;
+}
+
+// With no control to say them to the next dataplane; no log tells of their end.
+void Housekeeping::tell_lost_sessions() const {
+  const shm::Region& region = *config_.region;
+  if (region.ledger().ready.load(std::memory_order_acquire) != shm::kLedgerMagic)
+    return;  // L2, as the next control
+  std::size_t lost = 0;
+  for (WorkerIndex worker = 0; worker < region.capacity().workers; ++worker) {
+    const shm::LedgerView ledger = region.ledger(worker);
+    const std::size_t touched = ledger.worker->touched_allocations.load(std::memory_order_relaxed);
+    const auto records = ledger.allocations.first(std::min(touched, ledger.allocations.size()));
+    lost += std::ranges::count(records, shm::RecordPhase::kLive, &shm::LedgerAllocation::phase);
+  }
+  if (lost == 0) return;
+  log_line(std::to_string(lost) + " session(s) of a turnpike-control that is gone end with it");
 }
 
 // Control waits for the next dataplane, which is to find its addresses.

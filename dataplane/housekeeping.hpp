@@ -45,6 +45,7 @@ private:
   Status prepare();
   void pass();
   void keep_twins();
+  void tell_lost_sessions() const;
   bool has_work() const;
   int timeout_ms() const;
   void take_commands();

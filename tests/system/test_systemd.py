@@ -69,6 +69,8 @@ def test_a_call_outlives_what_systemd_restarts(lab, services, make_peer):
     assert "Watchdog timeout" in services.run("journalctl", "--no-pager", "-u", "turnpike-dataplane")
     assert client.refresh() == 600
 
-    services.run("systemctl", "stop", *NAMES)
+    services.run("systemctl", "stop", "turnpike-control")
+    services.run("systemctl", "stop", "turnpike-dataplane")
+    assert "1 session(s) of a turnpike-control that is gone end with it" in services.log()
     for name in NAMES:
         assert services.show(name, "Result") == "success", services.log()
