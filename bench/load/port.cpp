@@ -15,6 +15,8 @@
 #include <semaphore>
 #include <vector>
 
+#include "dataplane/packet_memory.hpp"
+
 namespace turnpike::load {
 namespace {
 
@@ -129,9 +131,10 @@ Result<std::unique_ptr<Port>> Port::open(const Options& options) {
 }
 
 Status Port::start(const Options& options) {
-  pool_ = rte_pktmbuf_pool_create("receive", kReceiveBuffers, kBufferCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                  SOCKET_ID_ANY);
-  if (pool_ == nullptr) return failed("packet buffers", -rte_errno);
+  auto pool = dataplane::make_mbufs(kReceiveBuffers, RTE_MBUF_DEFAULT_DATAROOM);
+  if (!pool) return Error{pool.error()};
+  pool_ = pool->release();  // rte_eal_cleanup() frees it, after the device
+  if (!options.port.null && options.port.kind() == PortKind::kXdp) dataplane::retire_unreachable(pool_);
   if (auto made = options.port.null ? start_loop() : start_device(options); !made) return made;
   return configure();
 }
