@@ -20,26 +20,25 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
-Status clear_path(const std::string& path) {
+}  // namespace
+
+Status clear_socket(const std::string& path) {
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return Unit{};
   if (!S_ISSOCK(info.st_mode))
     return Error{path + " exists and is no socket; remove it or name another path"};
   const int other = connect_to(path);
-  if (other >= 0) {
-    close(other);
-    return Error{path + " is in use by another process; stop it or name another path"};
-  }
+  const bool left_behind = other < 0 && errno == ECONNREFUSED;  // of any type
+  if (other >= 0) close(other);
+  if (!left_behind) return Error{path + " is in use by another process; stop it or name another path"};
   ::unlink(path.c_str());
   return Unit{};
 }
 
-}  // namespace
-
 Result<int> listen_on(const std::string& path) {
   const sockaddr_un address = address_of(path);
   if (path != address.sun_path) return Error{path + " is too long for a socket"};
-  if (auto cleared = clear_path(path); !cleared) return Error{cleared.error()};
+  if (auto cleared = clear_socket(path); !cleared) return Error{cleared.error()};
   const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd, 4) != 0) {

@@ -8,8 +8,10 @@
 
 namespace turnpike::dataplane {
 
-// Listens on `path`, non-blocking. The file that a dead process left behind is replaced; one that somebody
-// listens on is an error. Everything else that is no socket is left alone and is an error too.
+// Removes the socket that a dead process left behind. One that somebody listens on is an error; whatever is
+// no socket is left alone and is an error too.
+Status clear_socket(const std::string& path);
+// Listens on `path`, non-blocking, where clear_socket() has nothing against it.
 Result<int> listen_on(const std::string& path);
 // -1 with errno set: nobody listens there.
 int connect_to(const std::string& path);

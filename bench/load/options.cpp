@@ -7,9 +7,9 @@
 #include <iostream>
 
 #include "bench/load/sockets/parse_options.hpp"
+#include "common/wire/mac_address.hpp"
 #include "control/auth/ephemeral.hpp"
 #include "control/crypto/openssl_crypto.hpp"
-#include "control/relay/static_next_hop.hpp"
 
 namespace turnpike::load {
 namespace {
@@ -103,8 +103,8 @@ Status take_addresses(const po::variables_map& values, Options& options) {
   const auto peer = wire::parse_address(values["peer-ip"].as<std::string>());
   if (!server || !client || !peer) return Error{"server, client-ip, peer-ip: write 10.0.1.1:3478, 10.0.1.2"};
   if (server->address.family != client->family) return Error{"client-ip: not of the server's family"};
-  const auto relay_mac = control::parse_mac(values["relay-mac"].as<std::string>());
-  const auto own_mac = control::parse_mac(values["mac"].as<std::string>());
+  const auto relay_mac = wire::parse_mac(values["relay-mac"].as<std::string>());
+  const auto own_mac = wire::parse_mac(values["mac"].as<std::string>());
   if (!relay_mac) return Error{relay_mac.error()};
   if (!own_mac) return Error{own_mac.error()};
   options.server = *server;

@@ -5,6 +5,7 @@
 #include "common/config/options.hpp"
 #include "common/shm/abi_line.hpp"
 #include "common/turn/transport_name.hpp"
+#include "common/wire/mac_address.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -64,7 +65,7 @@ Json report_ports(const ReportSources& sources) {
                      {"kind", to_string(port.kind)},
                      {"link_up", port.link_up},
                      {"mtu", port.mtu},
-                     {"mac", to_string(port.mac)},
+                     {"mac", wire::to_string(port.mac)},
                      {"ifindex", port.ifindex}});
   }
   return ports;

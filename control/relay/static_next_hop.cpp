@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Parsing of --next-hop and of MAC addresses.
+// Parsing of --next-hop.
 #include "control/relay/static_next_hop.hpp"
 
 #include <charconv>
-#include <cstdio>
 #include <optional>
+
+#include "common/wire/mac_address.hpp"
 
 namespace turnpike::control {
 namespace {
@@ -44,7 +45,7 @@ Status parse_prefix(std::string_view text, StaticNextHop& hop) {
 // One KEY=VALUE; anything else continues a port text.
 Status parse_part(std::string_view part, StaticNextHop& hop, bool& has_mac) {
   if (part.starts_with("mac=")) {
-    const auto mac = parse_mac(part.substr(4));
+    const auto mac = wire::parse_mac(part.substr(4));
     if (!mac) return Error{mac.error()};
     hop.mac = *mac;
     has_mac = true;
@@ -80,27 +81,6 @@ Result<StaticNextHop> StaticNextHop::parse(std::string_view text) {
   }
   if (hop.port.empty() || !has_mac) return Error{named + "port or mac is missing; " + std::string(kForm)};
   return hop;
-}
-
-Result<shm::MacAddress> parse_mac(std::string_view text) {
-  shm::MacAddress mac{};
-  const Error error{"mac=" + std::string(text) + ": write a unicast address like 02:00:00:00:00:01"};
-  if (text.size() != 3 * mac.size() - 1) return error;
-  for (std::size_t i = 0; i < mac.size(); ++i) {
-    const char* digits = text.data() + 3 * i;
-    const auto [end, status] = std::from_chars(digits, digits + 2, mac[i], 16);
-    if (status != std::errc{} || end != digits + 2) return error;
-    if (i + 1 < mac.size() && digits[2] != ':') return error;
-  }
-  if ((mac[0] & 1) != 0 || mac == shm::MacAddress{}) return error;
-  return mac;
-}
-
-std::string to_string(const shm::MacAddress& mac) {
-  char text[18];
-  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                mac[5]);
-  return text;
 }
 
 }  // namespace turnpike::control

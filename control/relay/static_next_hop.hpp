@@ -24,8 +24,4 @@ struct StaticNextHop {
   static Result<StaticNextHop> parse(std::string_view text);
 };
 
-// "02:00:00:00:00:01"; fails on multicast and all-zero addresses, which no neighbour has.
-Result<shm::MacAddress> parse_mac(std::string_view text);
-std::string to_string(const shm::MacAddress& mac);
-
 }  // namespace turnpike::control

@@ -7,6 +7,7 @@
 #include <bit>
 #include <unordered_set>
 
+#include "common/wire/mac_address.hpp"
 #include "control/log/log.hpp"
 #include "control/runtime/clock.hpp"
 
@@ -296,7 +297,7 @@ void Engine::on_port_changed() {
     const PortInfo& port = ports_[i];
     if (port == before[i]) continue;
     spdlog::info("port {}: link {}, MTU {}, MAC {}", port.name, port.link_up ? "up" : "down", port.mtu,
-                 to_string(port.mac));
+                 wire::to_string(port.mac));
   }
   if (port_handler_) port_handler_();
 }

@@ -3,6 +3,7 @@
 #include "dataplane/port/device_port.hpp"
 
 #include "dataplane/log.hpp"
+#include "dataplane/unix_socket.hpp"
 
 namespace turnpike::dataplane {
 namespace {
@@ -20,6 +21,11 @@ Result<std::unique_ptr<ManagedPort>> DevicePort::open(const PortSpec& spec, std:
                                                       const PortEnvironment& environment) {
   std::unique_ptr<DevicePort> port(new DevicePort);
   port->index = index;
+  if (spec.kind == shm::PortKind::kVhost && spec.driver_args.find("client=1") == std::string::npos) {
+    // The driver would not listen where the socket of a dataplane that was killed still is.
+    if (auto cleared = clear_socket(spec.device); !cleared)
+      return Error{"port=" + spec.text + ": " + cleared.error()};
+  }
   auto device = Ethdev::probe(devargs_of(spec, index));
   if (!device) return Error{"port=" + spec.text + ": " + device.error()};
   port->device_.emplace(std::move(*device));
@@ -41,7 +47,8 @@ Status DevicePort::start(const PortSpec& spec, const PortEnvironment& environmen
   kind = spec.kind;
   rx_queues = device_->rx_queues();
   tx_queues = device_->tx_queues();
-  mac = device_->mac();
+  wanted_mac_ = spec.mac;
+  mac = address();
   socket_id = device_->socket_id();
   multi_segment_tx = device_->multi_segment_tx();
   // A queue for each worker: only then does a rule know where to.
@@ -61,7 +68,7 @@ Status DevicePort::apply(const LocalAddressList& list) {
 }
 
 PortState DevicePort::state() const {
-  return {device_->link_up(), device_->mtu(), twin_ ? twin_->ifindex() : 0, device_->mac(),
+  return {device_->link_up(), device_->mtu(), twin_ ? twin_->ifindex() : 0, address(),
           device_->lost() ? DeviceState::kMustReopen : DeviceState::kServes};
 }
 

@@ -32,9 +32,11 @@ protected:
   DevicePort() = default;
   // Starts the probed device and describes the port.
   Status start(const PortSpec& spec, const PortEnvironment& environment);
+  shm::MacAddress address() const { return wanted_mac_.value_or(device_->mac()); }
 
   std::uint16_t id_ = 0;
   std::optional<Ethdev> device_;
+  std::optional<shm::MacAddress> wanted_mac_;
   std::unique_ptr<HostPath> twin_;
   std::optional<PeerSteering> steering_;  // after the device: its rules go first
 };

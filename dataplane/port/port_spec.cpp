@@ -10,6 +10,8 @@
 #include <charconv>
 #include <optional>
 
+#include "common/wire/mac_address.hpp"
+
 namespace turnpike::dataplane {
 namespace {
 
@@ -161,6 +163,12 @@ Result<bool> take_own(PortSpec& spec, std::string_view key, std::string_view val
   }
   if (spec.kind == PortKind::kVhost && key == "iface")
     return bad(spec, "the socket is the path after vhost:");
+  if (spec.kind == PortKind::kVhost && key == "mac") {
+    const auto mac = wire::parse_mac(value);
+    if (!mac) return bad(spec, mac.error());
+    spec.mac = *mac;
+    return true;
+  }
   if (spec.kind == PortKind::kXdp) {
     return bad(spec, "unknown argument \"" + std::string(key) +
                          "\"; xdp:NETDEV takes queues=N and mode=auto|native|generic|zero-copy");

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
 #include "common/shm/abi.hpp"
+#include "common/shm/commands.hpp"
 #include "common/wire/endpoint.hpp"
 
 namespace turnpike::dataplane {
@@ -31,7 +33,8 @@ struct PortSpec {
   std::uint16_t queues = 0;  // xdp: how many the netdev is meant to have; 0: as it is
   XdpMode xdp_mode = XdpMode::kAuto;
   bool memif_server = true;
-  wire::Endpoint listening;  // socket: 0.0.0.0 and [::] mean all addresses of the machine
+  std::optional<shm::MacAddress> mac;  // vhost: instead of the driver's, which is the same everywhere
+  wire::Endpoint listening;            // socket: 0.0.0.0 and [::] mean all addresses of the machine
 };
 
 // `index` is the port's place on the command line; a PCI port's twin is called after it.

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from deaths import BINARIES
 from netns import Lab
 from relay import PEERS, USERS, Relay
 
@@ -22,26 +23,29 @@ FAMILIES = {
 }
 
 
-class MemifRelay(Relay):
-    """No netdev behind the port: every next hop is the load program."""
+def start_load(lab, port, *options, family="v4", client=None, rate=10000, seconds=3):
+    """turnpike-load, started in the client namespace."""
+    server, usual_client, peer = FAMILIES[family]
+    command = [BINARIES / "turnpike-load", "--port", port, "--json", "--no-huge",
+               "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
+               "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
+               "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]
+    return lab.start("client", *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def __init__(self, lab, socket, *options, role="server"):
-        self.load_role = "client" if role == "server" else "server"
-        base = ("--port", f"memif:{socket},role={role},mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
+
+class PairedRelay(Relay):
+    """No netdev behind the port: every next hop is the load program, on a port of its own kind."""
+
+    def __init__(self, lab, port, load_port, *options):
+        self.load_port = load_port
+        base = ("--port", f"{port},mac={RELAY_MAC}", "--listening-ip", Lab.LISTEN,
                 "--listening-ip", Lab.LISTEN6, "--relay-ip", Lab.RELAY, "--relay-ip", Lab.RELAY6,
                 "--next-hop", f"0.0.0.0/0,port=0,mac={LOAD_MAC}", "--next-hop", f"::/0,port=0,mac={LOAD_MAC}",
                 "--no-huge")
         super().__init__(lab, *options, base=base + USERS + PEERS)
-        self.socket = socket
 
-    def load(self, *options, family="v4", client=None, rate=10000, seconds=3):
-        """turnpike-load, started in the client namespace."""
-        server, usual_client, peer = FAMILIES[family]
-        command = [self.binaries / "turnpike-load", "--port", f"memif:{self.socket},role={self.load_role}", "--json", "--no-huge",
-                   "--server", f"{server}:3478", "--client-ip", client or usual_client, "--peer-ip", peer,
-                   "--relay-mac", RELAY_MAC, "--mac", LOAD_MAC, "--user", "alice", "--password", "secret",
-                   "--sessions", SESSIONS, "--seconds", seconds, "--rate", rate, *options]
-        return self.lab.start("client", *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def load(self, *options, **where):
+        return start_load(self.lab, self.load_port, *options, **where)
 
     def wait_sessions(self, good, timeout=20):
         """Waits until the sessions are as wanted, and gives them."""
@@ -50,6 +54,13 @@ class MemifRelay(Relay):
             assert time.monotonic() < deadline, sessions
             time.sleep(0.1)
         return sessions
+
+
+class MemifRelay(PairedRelay):
+    def __init__(self, lab, socket, *options, role="server"):
+        load_role = "client" if role == "server" else "server"
+        super().__init__(lab, f"memif:{socket},role={role}", f"memif:{socket},role={load_role}", *options)
+        self.socket = socket
 
 
 @pytest.fixture(scope="module", name="relay")

@@ -37,13 +37,6 @@ inline std::vector<std::string> control_command(const FakeDataplane& dataplane,
 
 inline constexpr std::uint64_t kFirstFact = shm::first_fact_of(1) + 1;  // of a region's first control
 
-inline std::string to_text(const shm::MacAddress& mac) {
-  char text[18];
-  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                mac[5]);
-  return text;
-}
-
 // Takes commands as a dataplane does until control says that it serves.
 inline std::optional<std::string> wait_ready(FakeDataplane& dataplane, Process& control) {
   for (int tries = 0; tries < 1000 && !control.exit_code(milliseconds(0)); ++tries) {

@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "common/wire/mac_address.hpp"
 #include "tests/twoproc/control_fixture.hpp"
 #include "tests/twoproc/in_namespace.hpp"
 
@@ -89,7 +90,7 @@ TEST(NetworkedControl, next_hops_follow_neighbours) {
     hop = run.dataplane.take_until(0, Command::kSetNextHop);
     ASSERT_TRUE(hop);
     EXPECT_EQ(hop->as<shm::NextHop>().resolved, 1);
-    EXPECT_EQ(to_text(hop->as<shm::NextHop>().destination_mac), "02:00:00:00:00:50");
+    EXPECT_EQ(wire::to_string(hop->as<shm::NextHop>().destination_mac), "02:00:00:00:00:50");
     EXPECT_EQ(hop->as<shm::NextHop>().source_mac, kPortMac);
     shell("ip link set eth0 mtu 1280");
     hop = run.dataplane.take_until(0, Command::kSetNextHop);

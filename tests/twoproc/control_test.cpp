@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "common/wire/mac_address.hpp"
 #include "tests/twoproc/control_fixture.hpp"
 
 namespace turnpike::test {
@@ -113,7 +114,7 @@ TEST_F(Control, permission_and_channel_get_the_static_next_hop) {
   }));
   const auto hop = dataplane.take_until(0, Command::kSetNextHop);
   ASSERT_TRUE(hop);
-  EXPECT_EQ(to_text(hop->as<shm::NextHop>().destination_mac), "02:00:00:00:00:01");
+  EXPECT_EQ(wire::to_string(hop->as<shm::NextHop>().destination_mac), "02:00:00:00:00:01");
   EXPECT_EQ(hop->as<shm::NextHop>().vlan, 7);
   std::uint64_t last = 0;
   bool channel_seen = false;
@@ -172,7 +173,7 @@ TEST_F(Control, port_change_repeats_next_hops) {
   ASSERT_TRUE(dataplane.push_event(1, shm::Event::kPortChanged, 0, {}));
   const auto hop = dataplane.take_until(0, Command::kSetNextHop);
   ASSERT_TRUE(hop);
-  EXPECT_EQ(to_text(hop->as<shm::NextHop>().source_mac), "02:00:00:00:00:0b");
+  EXPECT_EQ(wire::to_string(hop->as<shm::NextHop>().source_mac), "02:00:00:00:00:0b");
 }
 
 TEST_F(Control, a_full_ring_delays_and_keeps_the_order) {

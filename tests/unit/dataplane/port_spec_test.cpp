@@ -57,7 +57,10 @@ TEST(PortSpec, memif_is_server_unless_told) {
 }
 
 TEST(PortSpec, vhost_and_vdev) {
-  EXPECT_EQ(parse("vhost:/run/v.sock,queues=2").driver_args, "queues=2");
+  const PortSpec vhost = parse("vhost:/run/v.sock,queues=2,mac=02:00:00:00:00:01");
+  EXPECT_EQ(vhost.driver_args, "queues=2");
+  EXPECT_EQ(vhost.mac, (shm::MacAddress{2, 0, 0, 0, 0, 1}));
+  EXPECT_FALSE(parse("vdev:net_virtio_user0,mac=02:00:00:00:00:01").mac) << "the driver's";
   const PortSpec spec = parse("vdev:net_tap0,iface=x,twin=tp9");
   EXPECT_EQ(spec.device, "net_tap0");
   EXPECT_EQ(spec.driver_args, "iface=x");
@@ -103,7 +106,7 @@ TEST(PortSpec, bad_arguments_are_named) {
        {"xdp:eth0,queues=0", "xdp:eth0,queues=65", "xdp:eth0,mode=fast", "xdp:eth0,twin=x", "xdp:eth0,foo=1",
         "xdp:eth0,mode", "xdp:eth0,=1", "xdp:eth0,mode=", "xdp:eth0,", "pci:3b:00.1,twin=a/b",
         "pci:3b:00.1,mtu=100", "pci:3b:00.1,mtu=1500x", "memif:/x,role=master", "memif:/x,socket=/y",
-        "memif:/x,zero-copy=yes", "vhost:/x,iface=/y"}) {
+        "memif:/x,zero-copy=yes", "vhost:/x,iface=/y", "vhost:/x,mac=ff:ff:ff:ff:ff:ff"}) {
     if (std::string_view(text) == "xdp:eth0,") {
       parse(text);  // a trailing comma says nothing
       continue;

@@ -2,6 +2,8 @@
 #include "dataplane/unix_socket.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/unit/dataplane/temporary_directory.hpp"
@@ -36,6 +38,22 @@ TEST(UnixSocket, live_listener_is_left_alone) {
   EXPECT_GE(connection, 0) << "the first one still listens";
   close(connection);
   close(*first);
+}
+
+// A vhost-user socket is a stream.
+TEST(UnixSocket, a_listener_of_another_type_is_left_alone) {
+  TemporaryDirectory directory;
+  const std::string path = directory.path("x.sock");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  EXPECT_FALSE(clear_socket(path));
+  close(listener);
+  EXPECT_TRUE(clear_socket(path));
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST(UnixSocket, other_files_are_not_removed) {
