@@ -71,6 +71,15 @@ def test_p2_measures_latency_in_slices(tmp_path):
     assert abs(row["added_p99_us"] - (row["p99_us"] - row["baseline_p99_us"])) < 1e-6
 
 
+def test_p5_watches_passes_beside_calls(tmp_path):
+    report = bench("p5", tmp_path, "--expiry", 500, "--parts", "nothing", "--watch", 1, "--call-rate", 2000, "--calls", 5)
+    (row,) = report["results"]
+    assert row["scenario"] == "p5-expiry-nothing" and row["windows"] > 300 and 0.001 < row["mpps"] < 0.003
+    for count in ("over_us", "own_over_us"):
+        assert list(row[count].values()) == sorted(row[count].values(), reverse=True)
+    assert row["own_us"] <= row["longest_us"] == max(one["longest_us"] for one in row["worst"]) > 0
+
+
 def test_p7_sets_two_workers_against_one(tmp_path):
     report = bench("p7", tmp_path, *SLICES, 2)
     (row,) = report["results"]
