@@ -75,6 +75,27 @@ def test_control_is_killed(lab, own_relay, make_peer):
     assert "cannot go on" in relay.log()
 
 
+@port_kinds("xdp")
+def test_quotas_count_what_was_taken_over(lab, port_kind):
+    """Control alone keeps them: one kind of port will do."""
+    relay = Relay(lab, "--user-quota", 2, kind=port_kind)
+    clients = [TurnClient(lab.udp("client", Lab.CLIENT), (Lab.LISTEN, 3478)) for _ in range(3)]
+    try:
+        for client in clients[:2]:
+            client.allocate()
+        kill_program(lab, "turnpike-control")
+        wait_back(relay, lab, 2, not_before=0.3)
+        with pytest.raises(TurnError) as refused:
+            clients[2].allocate()
+        assert refused.value.code == 486
+        clients[0].refresh(0)
+        clients[2].allocate()
+    finally:
+        for client in clients:
+            client.close()
+        relay.stop()
+
+
 def test_as_few_packet_buffers_as_can_be(lab, port_kind):
     """More is sent than the relay can take; afterwards nothing is lost, and all buffers are back but what a worker keeps at hand."""
     relay = Relay(lab, "--mbufs", FEWEST_MBUFS[port_kind], kind=port_kind)
