@@ -30,12 +30,12 @@ std::string canonical_origin(std::string_view origin) {
   std::string_view host = origin.substr(mark + 3);
   host = host.substr(0, host.find_first_of("/?#"));
   if (const std::size_t at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
-  if (host.empty()) return std::string(origin);
-  const std::size_t colon = host.rfind(':');
-  const bool bracket_after = colon != host.npos && host.find(']', colon) != host.npos;  // inside [v6]
-  const bool has_port = colon != host.npos && !bracket_after && colon + 1 < host.size();
-  if (!has_port && host.back() == ':') host.remove_suffix(1);
-  return scheme + "://" + lower(host) + std::string(has_port ? std::string_view() : usual_port(scheme));
+  const std::size_t end = host.starts_with('[') ? host.find(']') + 1 : std::min(host.find(':'), host.size());
+  const std::string_view port = host.substr(end);  // with its colon
+  host = host.substr(0, end);
+  const bool odd_port = !port.empty() && (port.front() != ':' || port.rfind(':') != 0);
+  if (host.empty() || odd_port) return std::string(origin);
+  return scheme + "://" + lower(host) + std::string(port.size() > 1 ? port : usual_port(scheme));
 }
 
 }  // namespace turnpike::control

@@ -36,8 +36,9 @@ void walk(const nlattr* attribute, const char* end, Visit visit) {
 
 template <typename Visit>
 void for_each_attribute(const nlmsghdr* message, std::size_t body_size, Visit visit) {
+  // Not libmnl's tail, which counts padding behind the message in.
   walk(static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, body_size)),
-       static_cast<const char*>(mnl_nlmsg_get_payload_tail(message)), visit);
+       reinterpret_cast<const char*>(message) + message->nlmsg_len, visit);
 }
 
 template <typename Visit>
@@ -145,7 +146,7 @@ std::optional<InterfaceAddress> parse_address(const nlmsghdr* message) {
     if (mnl_attr_get_type(attribute) == IFA_ADDRESS) address = address_of(body->ifa_family, attribute);
   });
   if (!local) local = address;
-  if (!local) return std::nullopt;
+  if (!local || body->ifa_prefixlen > 8 * local->size()) return std::nullopt;
   return InterfaceAddress{body->ifa_index, *local, body->ifa_prefixlen, body->ifa_scope == RT_SCOPE_LINK};
 }
 

@@ -108,6 +108,9 @@ TEST(NetlinkParse, addresses) {
   message.put(IFA_LOCAL, ip("10.0.0.1"));
   EXPECT_EQ(parse_address(message.header()), (InterfaceAddress{4, ip("10.0.0.1"), 24, false}));
 
+  body.ifa_prefixlen = 33;
+  EXPECT_FALSE(parse_address(message.header()));
+
   Message link_local;
   auto& body6 = link_local.begin<ifaddrmsg>(RTM_NEWADDR);
   body6.ifa_family = AF_INET6;

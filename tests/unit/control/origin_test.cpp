@@ -15,7 +15,8 @@ TEST(Origin, canonical) {
   EXPECT_EQ(canonical_origin("https://[2001:db8::1]"), "https://[2001:db8::1]:443");
   EXPECT_EQ(canonical_origin("https://[2001:DB8::1]:9"), "https://[2001:db8::1]:9");
   EXPECT_EQ(canonical_origin("app://thing"), "app://thing");
-  for (const char* odd : {"", "null", "://x", "https://", "example.org"})
+  for (const char* odd :
+       {"", "null", "://x", "https://", "example.org", "x://a::", "x://:80", "x://[::1", "x://[::1]a:1"})
     EXPECT_EQ(canonical_origin(odd), odd);
 }
 
