@@ -2,6 +2,7 @@
 """Our two programs, started by scripts/run in the relay namespace of a lab."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -117,3 +118,15 @@ class Relay:
         assert code == 0, f"scripts/run gave {code}:\n{log}"
         assert not SANITIZER.search(log), log
         self.work.cleanup()
+
+
+@contextlib.contextmanager
+def ending(relay):
+    """It is gone in any case, and has to end cleanly if nothing went wrong before."""
+    try:
+        yield relay
+    except BaseException:
+        relay.process.terminate()
+        relay.process.wait()
+        raise
+    relay.stop()

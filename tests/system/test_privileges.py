@@ -14,7 +14,7 @@ import time
 import pytest
 
 from netns import ROOT, Lab
-from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay
+from relay import ADDRESSES, PEERS, PORTS, PRESET, USERS, Relay, ending
 from test_memif import MemifRelay, result_of
 from test_run import relays_a_packet
 
@@ -63,18 +63,12 @@ def root_rights(lab, kind):
 
 @contextlib.contextmanager
 def running(*arguments, **options):
-    """A relay that is gone in any case, and has to end cleanly if nothing went wrong before."""
-    relay = Relay(*arguments, **options)
-    try:
+    """A relay whose drivers have nothing to complain of when it ends."""
+    with ending(Relay(*arguments, **options)) as relay:
         yield relay
-    except BaseException:
         relay.process.terminate()
-        relay.process.wait()
-        raise
-    relay.process.terminate()
-    relay.process.wait(timeout=40)
-    assert "dpdk:" not in relay.log()  # a driver that complains of a right that is gone
-    relay.stop()
+        relay.process.wait(timeout=40)
+        assert "dpdk:" not in relay.log()  # a driver that complains of a right that is gone
 
 
 def wait_for(relay, text, timeout=10):
@@ -116,17 +110,11 @@ def test_run_as(lab, kind):
 
 def test_run_as_on_memif(lab, tmp_path):
     """A peer that comes back needs the driver's socket to be made anew, by the user."""
-    relay = MemifRelay(lab, tmp_path / "relay.sock", "--run-as", "nobody")
-    try:
+    with ending(MemifRelay(lab, tmp_path / "relay.sock", "--run-as", "nobody")) as relay:
         assert_rights(pid_of(lab, "turnpike-dataplane"), 0, NOBODY.pw_uid)
         for _ in range(2):
             result = result_of(relay.load(seconds=1))
             assert result["received"] == result["sent"] and result["lost"] == 0
-    except BaseException:
-        relay.process.terminate()
-        relay.process.wait()
-        raise
-    relay.stop()
 
 
 class Programs:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The relay as a virtual machine's neighbour: behind a vhost-user socket, or as the virtio side of one. turnpike-load is the other side."""
 
-import contextlib
 import time
 
 import pytest
 
 from deaths import kill_program, wait_back
+from relay import ending
 from test_memif import LOAD_MAC, RELAY_MAC, SESSIONS, PairedRelay, assert_perfect, result_of, start_load
 from test_privileges import NET_ADMIN, NOBODY, assert_rights, pid_of
 
@@ -21,16 +21,8 @@ def wait_for_file(path, timeout=10):
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
 def running(lab, user, *arguments):
-    relay = PairedRelay(lab, *arguments, *(("--run-as", user) if user else ()))
-    try:
-        yield relay
-    except BaseException:
-        relay.process.terminate()
-        relay.process.wait()
-        raise
-    relay.stop()
+    return ending(PairedRelay(lab, *arguments, *(("--run-as", user) if user else ())))
 
 
 @USERS
