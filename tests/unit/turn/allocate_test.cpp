@@ -1,36 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Allocate: what it refuses, what it grants, how it answers (RFC 8656 section 7.2).
-#include <set>
-
-#include "tests/unit/turn/turn_fixture.hpp"
+#include "tests/unit/turn/allocate_fixture.hpp"
 
 namespace turnpike::turn {
 namespace {
-
-void add_even(MessageWriter& writer) { writer.add_even_port(false); }
-void add_pair(MessageWriter& writer) { writer.add_even_port(true); }
-void add_dual(MessageWriter& writer) {
-  writer.add_address_family(Attribute::kAdditionalAddressFamily, Family::kIpv6);
-}
-TurnClient::Attributes family(int number) {
-  return [number](MessageWriter& writer) {
-    writer.add_address_family(Attribute::kRequestedAddressFamily, static_cast<Family>(number));
-  };
-}
-TurnClient::Attributes token(const stun::ReservationToken& value) {
-  return [value](MessageWriter& writer) { writer.add(Attribute::kReservationToken, value); };
-}
-TurnClient::Attributes lifetime(std::uint32_t value) {
-  return [value](MessageWriter& writer) { writer.add_u32(Attribute::kLifetime, value); };
-}
-
-class TurnAllocate : public TurnTest {
-protected:
-  TurnClient numbered(int i) { return client("203.0.113.5:" + std::to_string(10000 + i)); }
-  Reply ask_bare(TurnClient& c, const TurnClient::Attributes& attributes) {
-    return ask(c, Method::kAllocate, attributes);
-  }
-};
 
 TEST_F(TurnAllocate, C231_habit_libwebrtc_minimal_allocate) {
   auto c = client();
@@ -207,16 +180,6 @@ TEST_F(TurnAllocate, C088_alloc_even_port_unavailable_508) {
   EXPECT_TRUE(allocate(c).ok());
 }
 
-TEST_F(TurnAllocate, C088_pair_needs_both_halves) {
-  config.min_port = 50000;
-  config.max_port = 50001;
-  auto a = numbered(1), b = numbered(2);
-  const Reply first = allocate(a);
-  ASSERT_TRUE(first.ok());
-  EXPECT_EQ(allocate(b, add_pair).error, 508);
-  EXPECT_EQ(allocate(b).relayed.at(0).port, first.relayed.at(0).port ^ 1);
-}
-
 TEST_F(TurnAllocate, C089_alloc_additional_family_v4_400) {
   auto c = client();
   for (const int number : {0, 1, 3}) {
@@ -285,19 +248,6 @@ TEST_F(TurnAllocate, C093_alloc_teredo_6to4_refused) {
   }
 }
 
-TEST_F(TurnAllocate, C094_alloc_ports_exhausted_508) {
-  config.min_port = 50000;
-  config.max_port = 50009;
-  std::vector<TurnClient> clients;
-  for (int i = 0; i < 10; ++i) {
-    clients.push_back(numbered(i));
-    ASSERT_TRUE(allocate(clients.back()).ok());
-  }
-  auto late = numbered(99);
-  EXPECT_EQ(allocate(late).error, 508);
-  for (TurnClient& c : clients) EXPECT_TRUE(refresh(c).ok());
-}
-
 TEST_F(TurnAllocate, C094_slots_exhausted_508) {
   config.max_allocations = 2;
   auto a = numbered(1), b = numbered(2), c = numbered(3);
@@ -310,117 +260,6 @@ TEST_F(TurnAllocate, C094_slots_exhausted_508) {
   EXPECT_EQ(allocate(c).error, 508);  // the worker still knows the slot
   apply_all();
   EXPECT_TRUE(allocate(c).ok());
-}
-
-TEST_F(TurnAllocate, C095_relay_address_unique) {
-  config.min_port = 50000;
-  config.max_port = 50399;
-  config.relay_addresses.push_back({address("198.51.100.11"), address("198.51.100.11")});
-  std::set<Endpoint> relayed;
-  for (int i = 0; i < 800; ++i) {
-    auto c = numbered(i);
-    const Reply reply = allocate(c);
-    ASSERT_TRUE(reply.ok());
-    EXPECT_TRUE(relayed.insert(reply.relayed.at(0)).second);
-  }
-}
-
-TEST_F(TurnAllocate, C096_relay_port_choice) {
-  std::set<std::uint16_t> ports;
-  int ascending = 0;
-  std::uint16_t last = 0;
-  for (int i = 0; i < 400; ++i) {
-    auto c = numbered(i);
-    const std::uint16_t port = allocate(c).relayed.at(0).port;
-    EXPECT_GE(port, 49152);
-    ports.insert(port);
-    ascending += port > last ? 1 : 0;
-    last = port;
-  }
-  EXPECT_EQ(ports.size(), 400u);
-  EXPECT_GT(*ports.rbegin() - *ports.begin(), 14000);  // all over the range
-  EXPECT_NEAR(ascending, 200, 60);                     // in no order
-}
-
-TEST_F(TurnAllocate, C096_freed_port_rests) {
-  config.min_port = config.max_port = 50000;
-  auto a = numbered(1), b = numbered(2);
-  ASSERT_TRUE(allocate(a).ok());
-  ASSERT_TRUE(refresh(a, 0).ok());
-  EXPECT_EQ(allocate(b).error, 508);
-  advance(seconds(9));
-  EXPECT_EQ(allocate(b).error, 508);
-  advance(seconds(1));
-  EXPECT_TRUE(allocate(b).ok());
-}
-
-TEST_F(TurnAllocate, C096_port_rests_only_after_the_worker_forgot_it) {
-  config.min_port = config.max_port = 50000;
-  apply_at_once = false;
-  auto a = numbered(1), b = numbered(2);
-  ASSERT_TRUE(allocate(a).ok());
-  ASSERT_TRUE(refresh(a, 0).ok());
-  advance(seconds(60));
-  EXPECT_EQ(allocate(b).error, 508);
-  apply_all();
-  EXPECT_EQ(allocate(b).error, 508);
-  advance(seconds(10));
-  EXPECT_TRUE(allocate(b).ok());
-}
-
-TEST_F(TurnAllocate, C097_even_port_pair) {
-  for (int i = 0; i < 50; ++i) {
-    auto a = numbered(2 * i), b = numbered(2 * i + 1);
-    const Reply first = allocate(a, add_pair);
-    ASSERT_TRUE(first.token);
-    EXPECT_EQ(first.relayed.at(0).port % 2, 0);
-    const Reply second = allocate(b, token(*first.token));
-    ASSERT_TRUE(second.ok());
-    EXPECT_EQ(second.relayed.at(0).address, first.relayed[0].address);
-    EXPECT_EQ(second.relayed[0].port, first.relayed[0].port + 1);
-    EXPECT_FALSE(second.token);
-  }
-}
-
-TEST_F(TurnAllocate, C098_reservation_rules) {
-  auto a = client();
-  const Reply first = allocate(a, add_pair);
-  ASSERT_TRUE(first.token);
-  advance(std::chrono::milliseconds(29'999));
-  auto b =
-      client("[2001:db8:9::1]:7000", "bob", "hunter2", Transport::kTls);  // another tuple, family, transport
-  const Reply second = allocate(b, token(*first.token));
-  ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second.relayed.at(0).port, first.relayed.at(0).port + 1);
-}
-
-TEST_F(TurnAllocate, C098_unclaimed_port_returns) {
-  config.min_port = 50000;
-  config.max_port = 50001;
-  auto a = numbered(1), b = numbered(2);
-  ASSERT_TRUE(allocate(a, add_pair).ok());
-  EXPECT_EQ(allocate(b).error, 508);
-  advance(seconds(30));
-  EXPECT_EQ(allocate(b).relayed.at(0).port, 50001);
-}
-
-TEST_F(TurnAllocate, C098_reservations_are_bounded) {
-  config.max_reservations = 1;
-  auto a = numbered(1), b = numbered(2);
-  ASSERT_TRUE(allocate(a, add_pair).ok());
-  EXPECT_EQ(allocate(b, add_pair).error, 508);
-  EXPECT_TRUE(allocate(b, add_even).ok());
-}
-
-TEST_F(TurnAllocate, C235_habit_uclient_even_port_pair) {
-  config.workers = 4;  // the second client's 5-tuple may belong to another worker than the pair
-  auto a = client();
-  auto b = client("203.0.113.5:5001");
-  const Reply first = allocate(a, add_pair, 0);
-  const Reply second = allocate(b, token(*first.token), 3);
-  ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second.relayed.at(0).port, first.relayed.at(0).port + 1);
-  EXPECT_EQ(only<InstallAllocation>()->allocation.worker, 3);
 }
 
 TEST_F(TurnAllocate, C099_alloc_lifetime_rules) {
@@ -547,16 +386,6 @@ TEST_F(TurnAllocate, external_address_is_what_the_client_hears) {
     EXPECT_EQ(view.relay_v4.address, address("198.51.100.77"));
     EXPECT_EQ(view.user, "alice");
   });
-}
-
-TEST_F(TurnAllocate, ports_come_from_the_workers_own_block) {
-  config.workers = 3;
-  for (int i = 0; i < 60; ++i) {
-    auto c = numbered(i);
-    const auto worker = static_cast<WorkerIndex>(i % 3);
-    const std::uint16_t port = allocate(c, {}, worker).relayed.at(0).port;
-    EXPECT_EQ(owner_of_port(port, 3, config.min_port, config.max_port), worker);
-  }
 }
 
 }  // namespace
